@@ -1,0 +1,85 @@
+// Who may import whom at run time. Type-only imports are free: they are erased before this looks.
+import { readdirSync } from "node:fs";
+
+/** Packages, and the packages each may import. */
+const ARROWS = {
+  core: [],
+  "backend-cpu": ["core"],
+  nn: ["core"],
+  optim: ["core"],
+  data: ["core"],
+  descent: ["core", "backend-cpu", "nn", "optim", "data"],
+  testing: ["core", "nn", "optim"],
+};
+/** Packages that promise to run anywhere and to depend on nothing but the packages above. */
+const PURE = ["core", "backend-cpu", "nn", "optim"];
+
+/** Files (and folders) of core: each imports only from its left. A line break means nothing. */
+const CORE_ORDER = `
+  errors dtype shape threefry backend format memory pager tape tensor op ops walk backward transforms methods random parameter index
+`.match(/\S+/g);
+
+const CORE = "packages/core/src";
+const TESTS = String.raw`\.test\.ts$`;
+const anyOf = (names) => `(${names.join("|")})`;
+const coreFile = (names) => String.raw`^${CORE}/${anyOf(names)}(\.ts$|/)`;
+
+for (const entry of readdirSync(new URL(CORE, import.meta.url)))
+  if (!entry.endsWith(".test.ts") && !CORE_ORDER.includes(entry.replace(/\.ts$/, "")))
+    throw new Error(`${CORE}/${entry} has no place in CORE_ORDER (.dependency-cruiser.mjs)`);
+
+const forbid = (name, comment, from, to) => ({ name, comment, severity: "error", from, to });
+
+export default {
+  forbidden: [
+    forbid("resolvable", "Every import resolves.", {}, { couldNotResolve: true }),
+    forbid("no-cycles", "No cycles between files at run time.", {}, { circular: true }),
+    forbid(
+      "public-entrances",
+      "Another package is entered through what its `exports` name.",
+      { path: "^packages/([^/]+)/", pathNot: TESTS },
+      { path: "^packages/", pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods)\.ts$`] },
+    ),
+    forbid(
+      "pure",
+      "These packages use neither dependencies nor Node's modules.",
+      { path: `^packages/${anyOf(PURE)}/`, pathNot: TESTS },
+      { pathNot: "^packages/" },
+    ),
+    ...Object.entries(ARROWS).map(([from, to]) =>
+      forbid(
+        `arrows-of-${from}`,
+        `packages/${from} → ${to.join(", ") || "nothing"} (DESIGN: packages).`,
+        { path: `^packages/${from}/`, pathNot: TESTS },
+        { path: "^(packages|examples|bench)/", pathNot: `^packages/${anyOf([from, ...to])}/` },
+      ),
+    ),
+    forbid(
+      "arrows-of-examples",
+      "Programs use what people install.",
+      { path: "^examples/", pathNot: TESTS },
+      { path: "^packages/", pathNot: "^packages/descent/" },
+    ),
+    ...CORE_ORDER.slice(0, -1).map((name, i) =>
+      forbid(
+        `core-order-${name}`,
+        `In core, a file imports only from its left: ${CORE_ORDER.join(" · ")}.`,
+        { path: coreFile([name]), pathNot: TESTS },
+        { path: coreFile(CORE_ORDER.slice(i + 1)) },
+      ),
+    ),
+    forbid(
+      "core-index-without-methods",
+      "Who uses plain functions only bundles no methods.",
+      { path: coreFile(["index"]) },
+      { path: coreFile(["methods"]), reachable: true },
+    ),
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: false,
+    doNotFollow: "node_modules",
+    exclude: "/dist/",
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"] },
+  },
+};

@@ -1,0 +1,114 @@
+import { DTypeError, GradientError, ShapeError } from "./errors.ts";
+import { enroll } from "./memory.ts";
+import { onesLike } from "./ops/creation.ts";
+import { add } from "./ops/elementwise.ts";
+import { sameShape, show } from "./shape.ts";
+import { type Edge, type Leaf, noGrad } from "./tape.ts";
+import { alias, mixedBackends, setGrad, Tensor } from "./tensor.ts";
+import { type BackwardOptions, explore, leadingTo, owned, type Root, walk } from "./walk.ts";
+
+/**
+ * Adds the gradient of `y` to `grad` of every leaf it was computed from.
+ *
+ * `gradient` is that of `y` itself; it can be left out where `y` has one element, and is 1 then.
+ */
+export function backward(y: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+  const roots = [rootOf("backward", y, gradient)];
+  const { order, reached } = explore("backward", roots);
+  const leaves = new Set([...reached].filter((edge) => edge.node.op === null));
+  walk(roots, order, options, leaves, (edge, g) => accumulate(edge.node as Leaf, g));
+}
+
+/** Options of `grad`. */
+export interface GradOptions extends BackwardOptions {
+  /** The gradients of the `ys`; 1 for those of one element where it is left out. */
+  readonly gradOutputs?: Tensor | readonly (Tensor | undefined)[];
+  /** Gives `null` for an `x` that the `ys` do not depend on, instead of throwing. Default false. */
+  readonly allowUnused?: boolean;
+}
+
+/** The gradients of `ys` (summed) with respect to `xs`, leaves or not; no `grad` changes. */
+export function grad(
+  ys: Tensor | readonly Tensor[],
+  xs: Tensor,
+  options?: GradOptions & { allowUnused?: false },
+): Tensor;
+export function grad(
+  ys: Tensor | readonly Tensor[],
+  xs: readonly Tensor[],
+  options?: GradOptions & { allowUnused?: false },
+): Tensor[];
+export function grad(ys: Tensor | readonly Tensor[], xs: readonly Tensor[], options: GradOptions): (Tensor | null)[];
+export function grad(
+  ys: Tensor | readonly Tensor[],
+  xs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): Tensor | (Tensor | null)[] {
+  const seeds = options.gradOutputs instanceof Tensor ? [options.gradOutputs] : (options.gradOutputs ?? []);
+  const roots = list(ys).map((y, i) => rootOf("grad", y, seeds[i]));
+  const wanted = list(xs).map((x, i) => {
+    if (x.edge === null)
+      throw new GradientError(
+        "grad",
+        `input ${i} of shape ${show(x.shape)} does not require a gradient`,
+        "set requiresGrad = true before it is used",
+      );
+    return x.edge;
+  });
+  const { order, reached } = explore("grad", roots);
+  wanted.forEach((edge, i) => {
+    if (reached.has(edge) || options.allowUnused === true) return;
+    throw new GradientError(
+      "grad",
+      `the result does not depend on input ${i} of shape ${show(edge.shape)}`,
+      "pass allowUnused: true to get null for it",
+    );
+  });
+  const found = new Map<Edge, Tensor>();
+  const targets = new Set(wanted.filter((edge) => reached.has(edge)));
+  walk(roots, leadingTo(targets, order), options, targets, (edge, g) => found.set(edge, g));
+  for (const g of found.values()) enroll(g);
+  const results = wanted.map((edge) => found.get(edge) ?? null);
+  return xs instanceof Tensor ? results[0]! : results;
+}
+
+const list = (x: Tensor | readonly Tensor[]): readonly Tensor[] => (x instanceof Tensor ? [x] : x);
+
+function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
+  if (y.edge === null)
+    throw new GradientError(
+      op,
+      `the tensor of shape ${show(y.shape)} does not require a gradient`,
+      "compute it from tensors with requiresGrad, outside of noGrad()",
+    );
+  if (gradient === undefined) {
+    if (y.numel() !== 1)
+      throw new GradientError(
+        op,
+        `the result has shape ${show(y.shape)}, and only a scalar has a gradient of its own`,
+        "reduce it with sum() or mean(), or pass the gradient of the result",
+      );
+    return { edge: y.edge, gradient: noGrad(() => owned(() => onesLike(y))) };
+  }
+  if (!sameShape(gradient.shape, y.shape))
+    throw new ShapeError(op, `the gradient has shape ${show(gradient.shape)}, the tensor ${show(y.shape)}`);
+  if (gradient.dtype !== y.dtype)
+    throw new DTypeError(
+      op,
+      `the gradient has dtype ${gradient.dtype}, the tensor ${y.dtype}`,
+      `convert it with .to("${y.dtype}")`,
+    );
+  if (gradient.backend !== y.backend) throw mixedBackends(op, gradient.backend, y.backend);
+  return { edge: y.edge, gradient: alias(gradient) };
+}
+
+/** Adds to a leaf's `grad`. */
+function accumulate(leaf: Leaf, g: Tensor): void {
+  const { grad: before } = leaf;
+  if (before === null) return setGrad(leaf, g);
+  setGrad(
+    leaf,
+    owned(() => add(before, g)),
+  );
+  g.dispose();
+}

@@ -1,0 +1,38 @@
+import { composite, floating } from "../op.ts";
+import type { Tensor } from "../tensor.ts";
+import { asFloat } from "./cast.ts";
+import { add, erf, exp, mul, sigmoid, sub } from "./elementwise.ts";
+
+const siluOp = composite<[x: Tensor]>({
+  name: "silu",
+  shape: ([x]) => x,
+  dtype: floating("silu"),
+  decompose: ([x]) => mul(x, sigmoid(x)),
+  saves: ["inputs"],
+  vjp: [
+    (g, { inputs: [x] }) => {
+      const s = sigmoid(x);
+      return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
+    },
+  ],
+});
+
+/** `x · sigmoid(x)`, also called swish (Elfwing et al. 2018). */
+export const silu = (x: Tensor): Tensor => siluOp([asFloat(x)]);
+
+/** The normal distribution function. */
+const phi = (x: Tensor): Tensor => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+/** The normal density. */
+const density = (x: Tensor): Tensor => mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+
+const geluOp = composite<[x: Tensor]>({
+  name: "gelu",
+  shape: ([x]) => x,
+  dtype: floating("gelu"),
+  decompose: ([x]) => mul(x, phi(x)),
+  saves: ["inputs"],
+  vjp: [(g, { inputs: [x] }) => mul(g, add(phi(x), mul(x, density(x))))],
+});
+
+/** `x · Φ(x)` with the normal distribution function Φ (Hendrycks & Gimpel 2016), exact. */
+export const gelu = (x: Tensor): Tensor => geluOp([asFloat(x)]);

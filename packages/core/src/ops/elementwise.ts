@@ -1,0 +1,261 @@
+import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.ts";
+import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
+import { ArgumentError, DTypeError } from "../errors.ts";
+import { type Context, composite, primitive, type Save, type Vjp } from "../op.ts";
+import { broadcastShapes } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { asFloat, cast } from "./cast.ts";
+import { full } from "./creation.ts";
+import { unbroadcast } from "./sum.ts";
+
+type Scalar = Tensor | number;
+type Pair = [a: Scalar, b: Scalar];
+
+/** An elementwise op of one input. `float` ops convert integers first, `number` ops keep them. */
+function unary(fn: UnaryFn, saves: readonly Save[], vjp: Vjp<[x: Tensor]>, domain: "float" | "number" = "float") {
+  const op = primitive<[x: Tensor], unknown>({
+    name: fn,
+    shape: ([x]) => x,
+    dtype: ([dtype]) => arithmeticDType(fn, dtype),
+    kernel: (backend, [x], _, [out]) => [backend.unary(fn, x, out!)],
+    saves,
+    vjp: [vjp as Vjp<[x: Tensor], unknown>],
+  });
+  return (x: Tensor): Tensor => op([domain === "float" ? asFloat(x) : x], undefined);
+}
+
+function arithmeticDType(op: string, dtype: DType): DType {
+  if (dtype === "bool")
+    throw new DTypeError(op, "bool has no arithmetic", 'convert it with .to("int32") or .to("float32")');
+  return dtype;
+}
+
+/** The operands in their common dtype, numbers rounded to it. */
+function common(op: string, a: Scalar, b: Scalar, convert: (dtype: DType) => DType): Pair {
+  if (a instanceof Tensor) {
+    const dtype = convert(b instanceof Tensor ? promote(a.dtype, b.dtype) : promoteNumber(a.dtype, b));
+    return [cast(a, dtype), b instanceof Tensor ? cast(b, dtype) : rounded(b, dtype)];
+  }
+  if (!(b instanceof Tensor))
+    throw new ArgumentError(op, `no operand is a tensor: ${a} and ${b}`, "make one with tensor(…)");
+  const dtype = convert(promoteNumber(b.dtype, a));
+  return [rounded(a, dtype), cast(b, dtype)];
+}
+
+const rounded = (value: number, dtype: DType): number =>
+  dtype === "float32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value;
+
+const keepDType = (dtype: DType): DType => dtype;
+const boolToInt = (dtype: DType): DType => (dtype === "bool" ? "int32" : dtype);
+const toBool = (): DType => "bool";
+
+/** An elementwise op of two inputs that broadcast; the gradient functions need not know about it. */
+function arithmetic(
+  fn: ArithmeticFn,
+  saves: readonly Save[],
+  vjpA: Vjp<Pair>,
+  vjpB: Vjp<Pair>,
+  convert: (dtype: DType) => DType = boolToInt,
+) {
+  const shrink =
+    (vjp: Vjp<Pair>, input: 0 | 1): Vjp<Pair, unknown> =>
+    (g, context) => {
+      const full = vjp(g, context as Context<Pair, void>);
+      return full === null ? null : unbroadcast(full, context.specs[input]!.shape);
+    };
+  const op = primitive<Pair, unknown>({
+    name: fn,
+    shape: ([a, b]) => broadcastShapes(fn, a, b),
+    kernel: (backend, [a, b], _, [out]) => [backend.binary(fn, a, b, out!)],
+    saves,
+    vjp: [shrink(vjpA, 0), shrink(vjpB, 1)],
+  });
+  return (a: Scalar, b: Scalar): Tensor => op(common(fn, a, b, convert), undefined);
+}
+
+/** A comparison or logical op: bool, without a gradient. */
+function predicate(fn: ComparisonFn | LogicalFn, convert: (dtype: DType) => DType) {
+  const op = primitive<Pair>({
+    name: fn,
+    shape: ([a, b]) => broadcastShapes(fn, a, b),
+    dtype: toBool,
+    kernel: (backend, [a, b], _, [out]) => [backend.binary(fn, a, b, out!)],
+    vjp: [null, null],
+  });
+  return (a: Tensor, b: Scalar): Tensor => op(common(fn, a, b, convert));
+}
+
+/** `−x`. */
+export const neg = unary("neg", [], (g) => neg(g), "number");
+/** `|x|`; the gradient at 0 is 0. */
+export const abs = unary("abs", ["inputs"], (g, { inputs: [x] }) => mul(g, sign(x)), "number");
+/** −1, 0 or 1. The gradient is zero. */
+export const sign = unary("sign", [], () => null, "number");
+/** `eˣ`. */
+export const exp = unary("exp", ["output"], (g, { output: y }) => mul(g, y));
+/** `eˣ − 1`, exact near 0. */
+export const expm1 = unary("expm1", ["output"], (g, { output: y }) => mul(g, add(y, 1)));
+/** The natural logarithm. */
+export const log = unary("log", ["inputs"], (g, { inputs: [x] }) => div(g, x));
+/** `log(1 + x)`, exact near 0. */
+export const log1p = unary("log1p", ["inputs"], (g, { inputs: [x] }) => div(g, add(x, 1)));
+/** `√x`. */
+export const sqrt = unary("sqrt", ["output"], (g, { output: y }) => div(g, mul(y, 2)));
+/** `1/√x`. */
+export const rsqrt = unary("rsqrt", ["output"], (g, { output: y }) => mul(mul(g, -0.5), mul(y, mul(y, y))));
+/** The sine of an angle in radians. */
+export const sin = unary("sin", ["inputs"], (g, { inputs: [x] }) => mul(g, cos(x)));
+/** The cosine of an angle in radians. */
+export const cos = unary("cos", ["inputs"], (g, { inputs: [x] }) => mul(neg(g), sin(x)));
+/** The hyperbolic tangent. */
+export const tanh = unary("tanh", ["output"], (g, { output: y }) => sub(g, mul(g, mul(y, y))));
+/** `1 / (1 + e⁻ˣ)`. */
+export const sigmoid = unary("sigmoid", ["output"], (g, { output: y }) => mul(g, mul(y, sub(1, y))));
+/** The error function. */
+export const erf = unary("erf", ["inputs"], (g, { inputs: [x] }) =>
+  mul(mul(g, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
+);
+/** `max(x, 0)`; the gradient at 0 is 0. */
+export const relu = unary("relu", ["output"], (g, { output: y }) => where(le(y, 0), 0, g), "number");
+/** The largest integer that is not above `x`. The gradient is zero. */
+export const floor = unary("floor", [], () => null, "number");
+/** The smallest integer that is not below `x`. The gradient is zero. */
+export const ceil = unary("ceil", [], () => null, "number");
+/** The nearest integer, halves to the even one. The gradient is zero. */
+export const round = unary("round", [], () => null, "number");
+
+/** `a + b`. */
+export const add = arithmetic(
+  "add",
+  [],
+  (g) => g,
+  (g) => g,
+);
+/** `a − b`. */
+export const sub = arithmetic(
+  "sub",
+  [],
+  (g) => g,
+  (g) => neg(g),
+);
+/** `a · b`. */
+export const mul = arithmetic(
+  "mul",
+  ["others"],
+  (g, { inputs: [, b] }) => mul(g, b),
+  (g, { inputs: [a] }) => mul(g, a),
+);
+/** `a / b`, in floating point for integers too. */
+export const div = arithmetic(
+  "div",
+  ["others", "input1"],
+  (g, { inputs: [, b] }) => div(g, b),
+  (g, { inputs: [a, b] }) => neg(mul(g, div(div(a, b), b))),
+  toFloat,
+);
+/** `aᵇ`. As in PyTorch, a zero exponent has gradient 0 in the base, and a zero base has gradient 0 in the exponent. */
+export const pow = arithmetic(
+  "pow",
+  ["inputs"],
+  (g, { inputs: [a, b] }) => {
+    if (typeof b === "number") return b === 0 ? null : mul(g, mul(pow(a, b - 1), b));
+    return where(eq(b, 0), 0, mul(g, mul(pow(a, sub(b, 1)), b)));
+  },
+  (g, { inputs: [a, b] }) => {
+    const slope = mul(mul(g, pow(a, b)), typeof a === "number" ? Math.log(a) : log(a));
+    return where(logicalAnd(ge(b as Tensor, 0), typeof a === "number" ? Number(a === 0) : eq(a, 0)), 0, slope);
+  },
+);
+
+/** A gradient goes to the larger (or smaller) operand, half of it to each where they are equal, all of it where one is NaN. */
+const extreme =
+  (mine: 0 | 1, loses: (a: Tensor, b: Scalar) => Tensor): Vjp<Pair> =>
+  (g, { inputs }) => {
+    const [x, other] = [inputs[mine] as Tensor, inputs[1 - mine]!];
+    return where(loses(x, other), 0, where(eq(x, other), mul(g, 0.5), g));
+  };
+
+/** The larger one of `a` and `b`; NaN where one of them is. */
+export const maximum = arithmetic(
+  "maximum",
+  ["inputs"],
+  extreme(0, (a, b) => lt(a, b)),
+  extreme(1, (a, b) => lt(a, b)),
+);
+/** The smaller one of `a` and `b`; NaN where one of them is. */
+export const minimum = arithmetic(
+  "minimum",
+  ["inputs"],
+  extreme(0, (a, b) => gt(a, b)),
+  extreme(1, (a, b) => gt(a, b)),
+);
+
+/** `a = b`, as bool. */
+export const eq = predicate("eq", keepDType);
+/** `a ≠ b`, as bool. */
+export const ne = predicate("ne", keepDType);
+/** `a < b`, as bool. */
+export const lt = predicate("lt", keepDType);
+/** `a ≤ b`, as bool. */
+export const le = predicate("le", keepDType);
+/** `a > b`, as bool. */
+export const gt = predicate("gt", keepDType);
+/** `a ≥ b`, as bool. */
+export const ge = predicate("ge", keepDType);
+/** Whether both are true, or not zero. */
+export const logicalAnd = predicate("and", toBool);
+/** Whether one of them is true, or not zero. */
+export const logicalOr = predicate("or", toBool);
+/** Whether exactly one of them is true, or not zero. */
+export const logicalXor = predicate("xor", toBool);
+/** Whether `x` is false, or zero. */
+export const logicalNot = (x: Tensor): Tensor => eq(x, 0);
+/** Whether an element is NaN. */
+export const isnan = (x: Tensor): Tensor => ne(x, x);
+/** Whether an element is neither NaN nor infinite. */
+export const isfinite = (x: Tensor): Tensor => lt(x.dtype === "bool" ? x : abs(x), Number.POSITIVE_INFINITY);
+
+/** Whether an element is positive or negative infinity. */
+export const isinf = (x: Tensor): Tensor => eq(x.dtype === "bool" ? x : abs(x), Number.POSITIVE_INFINITY);
+
+const select = primitive<[condition: Tensor, a: Scalar, b: Scalar]>({
+  name: "where",
+  shape: ([condition, a, b]) => broadcastShapes("where", condition, broadcastShapes("where", a, b)),
+  dtype: ([, a, b]) => (a ?? b)!,
+  kernel: (backend, [condition, a, b], _, [out]) => [backend.select(condition, a, b, out!)],
+  saves: ["input0"],
+  vjp: [
+    null,
+    (g, { inputs: [condition], specs }) => unbroadcast(where(condition, g, 0), specs[1]!.shape),
+    (g, { inputs: [condition], specs }) => unbroadcast(where(condition, 0, g), specs[2]!.shape),
+  ],
+});
+
+/** `a` where the condition holds, `b` elsewhere; all three broadcast. */
+export function where(condition: Tensor, a: Scalar, b: Scalar): Tensor {
+  const numbers = typeof a === "number" && typeof b === "number";
+  const [x, y] = common("where", numbers ? full([], a, { backend: condition.backend }) : a, b, keepDType);
+  return select([cast(condition, "bool"), x, y]);
+}
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+const clampOp = composite<[x: Tensor], Bounds>({
+  name: "clamp",
+  shape: ([x]) => x,
+  decompose: ([x], { min, max }) => minimum(maximum(x, min), max),
+  saves: ["inputs"],
+  vjp: [(g, { inputs: [x], attrs: { min, max } }) => where(logicalAnd(gt(x, min), lt(x, max)), g, 0)],
+});
+
+/** `x` limited to `[min, max]`. The gradient is 0 at the bounds and beyond them. */
+export const clamp = (x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor =>
+  clampOp([x], { min, max });
+
+/** `x²`. */
+export const square = (x: Tensor): Tensor => mul(x, x);
+/** `1/x`. */
+export const reciprocal = (x: Tensor): Tensor => div(1, x);

@@ -1,0 +1,112 @@
+import { DTypeError, ShapeError } from "../errors.ts";
+import { composite, floating, primitive, sameDType } from "../op.ts";
+import { broadcastShapes, type Shape, show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { add } from "./elementwise.ts";
+import { flatten, reshape, unsqueeze } from "./movement.ts";
+import { sum, unbroadcast } from "./sum.ts";
+
+interface Flags {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+const matmulOp = primitive<[a: Tensor, b: Tensor], Flags>({
+  name: "matmul",
+  shape: ([a, b], { transposeA, transposeB }) => {
+    const [rows, inner] = matrix(a, transposeA);
+    const [inner2, columns] = matrix(b, transposeB);
+    if (inner !== inner2)
+      throw new ShapeError(
+        "matmul",
+        `inner dimensions differ: ${describe(a, transposeA)} × ${describe(b, transposeB)} (${inner} ≠ ${inner2})`,
+      );
+    return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), rows, columns];
+  },
+  dtype: (dtypes) => {
+    const dtype = sameDType("matmul", dtypes);
+    if (dtype === "bool") throw new DTypeError("matmul", "bool has no arithmetic", 'convert it with .to("float32")');
+    return dtype;
+  },
+  kernel: (backend, [a, b], { transposeA, transposeB }, [out]) => [backend.matmul(a, b, transposeA, transposeB, out!)],
+  saves: ["others"],
+  vjp: [
+    (g, { inputs: [, b], attrs: { transposeA, transposeB }, specs }) =>
+      unbroadcast(transposeA ? matmul(b, g, transposeB, true) : matmul(g, b, false, !transposeB), specs[0]!.shape),
+    (g, { inputs: [a], attrs: { transposeA, transposeB }, specs }) =>
+      unbroadcast(transposeB ? matmul(g, a, true, transposeA) : matmul(a, g, !transposeA, false), specs[1]!.shape),
+  ],
+});
+
+const matrix = (shape: Shape, transposed: boolean): [rows: number, columns: number] => {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+};
+
+const describe = (shape: Shape, transposed: boolean): string => `${show(shape)}${transposed ? "ᵀ" : ""}`;
+
+/**
+ * The matrix product over the last two axes, `[…, M, K] × […, K, N] → […, M, N]`; leading axes broadcast, vectors are a row on the
+ * left and a column on the right, as in PyTorch. The flags transpose an operand first.
+ */
+export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
+  if (a.ndim === 0 || b.ndim === 0)
+    throw new ShapeError(
+      "matmul",
+      `expected at least one axis each, got ${show(a.shape)} × ${show(b.shape)}`,
+      "use mul() for scalars",
+    );
+  if (a.ndim === 1 || b.ndim === 1) return matmulVector(a, b, transposeA, transposeB);
+  // Many rows against one matrix are one large product.
+  if (b.ndim === 2 && a.ndim > 2 && !transposeA) {
+    const rows = matmulOp([flatten(a, 0, -2), b], { transposeA, transposeB });
+    return reshape(rows, [...a.shape.slice(0, -1), rows.shape[1]!]);
+  }
+  const rank = Math.max(a.ndim, b.ndim);
+  return matmulOp([lift(a, rank), lift(b, rank)], { transposeA, transposeB });
+}
+
+/** With leading axes of size 1, so that it has `rank` axes. */
+const lift = (x: Tensor, rank: number): Tensor =>
+  x.ndim === rank ? x : reshape(x, [...new Array<number>(rank - x.ndim).fill(1), ...x.shape]);
+
+function matmulVector(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+  const row = a.ndim === 1;
+  const column = b.ndim === 1;
+  const y = matmul(row ? unsqueeze(a, 0) : a, column ? unsqueeze(b, 1) : b, transposeA && !row, transposeB && !column);
+  const lead = y.shape.slice(0, -2);
+  return reshape(y, [...lead, ...(row ? [] : [y.shape.at(-2)!]), ...(column ? [] : [y.shape.at(-1)!])]);
+}
+
+const linearOp = composite<[x: Tensor, weight: Tensor, bias: Tensor | null]>({
+  name: "linear",
+  shape: ([x, weight, bias]) => {
+    if (x.length === 0 || weight.length !== 2 || x.at(-1) !== weight[1])
+      throw new ShapeError(
+        "linear",
+        `the input ${show(x)} must end in the ${weight[1]} features of the weight ${show(weight)}`,
+      );
+    if (bias !== null && (bias.length !== 1 || bias[0] !== weight[0]))
+      throw new ShapeError(
+        "linear",
+        `the bias ${show(bias)} must have the ${weight[0]} outputs of the weight ${show(weight)}`,
+      );
+    return x.with(-1, weight[0]!);
+  },
+  dtype: floating("linear"),
+  decompose: ([x, weight, bias]) => {
+    const y = matmul(x, weight, false, true);
+    return bias === null ? y : add(y, bias);
+  },
+  saves: ["others"],
+  vjp: [
+    (g, { inputs: [, weight] }) => matmul(g, weight),
+    (g, { inputs: [x] }) => matmul(rows(g), rows(x), true),
+    (g) => sum(rows(g), 0),
+  ],
+});
+
+const rows = (x: Tensor): Tensor => (x.ndim === 1 ? unsqueeze(x, 0) : flatten(x, 0, -2));
+
+/** `x · weightᵀ + bias` over the last axis: `[…, in]`, `[out, in]`, `[out]` → `[…, out]`. */
+export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => linearOp([x, weight, bias]);

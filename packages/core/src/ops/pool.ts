@@ -1,0 +1,128 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { composite, type Op } from "../op.ts";
+import { type Shape, show } from "../shape.ts";
+import { noGrad } from "../tape.ts";
+import type { Tensor } from "../tensor.ts";
+import { cast } from "./cast.ts";
+import { arange, onesLike, tensor } from "./creation.ts";
+import { div, eq, mul, where } from "./elementwise.ts";
+import { expand, gatherView, reshape, unsqueeze } from "./movement.ts";
+import { amax, argmax } from "./reduce.ts";
+import { sum } from "./sum.ts";
+import { foldWindows, frame, type Pair, positions, type Window, type WindowAxis, windowView } from "./windows.ts";
+
+const ORDER: readonly WindowAxis[] = ["N", "C", "oh", "ow", "kh", "kw"];
+
+function pooledShape(op: string, x: Shape, window: Window): Shape {
+  if (x.length !== 4) throw new ShapeError(op, `expected images [N,C,H,W], got ${show(x)}`);
+  if (window.padding.some((n, axis) => n > window.kernel[axis]! / 2))
+    throw new ArgumentError(
+      op,
+      `the padding ${show(window.padding)} is more than half of the kernel ${show(window.kernel)}`,
+    );
+  return [x[0]!, x[1]!, ...positions(op, x, window)];
+}
+
+/** `[N, C, H, W]` → `[N, C, oh, ow, kh·kw]`: what each window sees. */
+function seen(x: Tensor, window: Window): Tensor {
+  const count = positions("pool", x.shape, window);
+  const image = frame(x, window, count);
+  const view = windowView(image.shape, window, count, ORDER);
+  return reshape(gatherView([image], view), [...view.shape.slice(0, 4), -1]);
+}
+
+/** The adjoint of `seen`. */
+function unseen(parts: Tensor, image: Shape, window: Window): Tensor {
+  const count: Pair = [parts.shape[2]!, parts.shape[3]!];
+  return foldWindows(reshape(parts, [...parts.shape.slice(0, 4), ...window.kernel]), image, window, count, ORDER);
+}
+
+/** What each window sees, where the frame counts as −∞. */
+function seenOrLeast(x: Tensor, window: Window): Tensor {
+  const count = positions("maxPool2d", x.shape, window);
+  if (frame(x, window, count) === x) return seen(x, window);
+  return where(eq(seen(onesLike(x), window), 0), Number.NEGATIVE_INFINITY, seen(x, window));
+}
+
+/** One at the first largest element of each window, zero elsewhere. */
+const winners = (x: Tensor, window: Window): Tensor =>
+  noGrad(() => {
+    const values = seenOrLeast(x, window);
+    const first = unsqueeze(argmax(values, -1), -1);
+    return cast(eq(first, arange(0, values.shape.at(-1)!)), x.dtype);
+  });
+
+const maxPool2dOp: Op<[x: Tensor], Window> = composite({
+  name: "maxPool2d",
+  shape: ([x], window) => pooledShape("maxPool2d", x, window),
+  decompose: ([x], window) => amax(seenOrLeast(x, window), -1),
+  saves: ["inputs"],
+  vjp: [(g, { inputs: [x], attrs }) => maxPool2dInputGrad([g, x], attrs)],
+});
+
+const maxPool2dInputGrad: Op<[g: Tensor, x: Tensor], Window> = composite({
+  name: "maxPool2dInputGrad",
+  shape: ([, x]) => x,
+  decompose: ([g, x], window) => unseen(mul(unsqueeze(g, -1), winners(x, window)), x.shape, window),
+  saves: ["input1"],
+  vjp: [(gg, { inputs: [, x], attrs }) => maxPool2dPick([gg, x], attrs), () => null],
+});
+
+/** The elements of `v` that stand where `x` wins its window: the adjoint of `maxPool2dInputGrad` in `g`. */
+const maxPool2dPick: Op<[v: Tensor, x: Tensor], Window> = composite({
+  name: "maxPool2dPick",
+  shape: ([x], window) => pooledShape("maxPool2d", x, window),
+  decompose: ([v, x], window) => sum(mul(seen(v, window), winners(x, window)), -1),
+  saves: ["input1"],
+  vjp: [(g, { inputs: [, x], attrs }) => maxPool2dInputGrad([g, x], attrs), () => null],
+});
+
+/** The largest element of each window of images `[N, C, H, W]`. The first of equal ones takes the gradient. */
+export const maxPool2d = (x: Tensor, window: Window): Tensor => maxPool2dOp([x], window);
+
+/** A window that averages. */
+export interface AvgWindow extends Window {
+  /** Whether zeros of the padding count as elements. */
+  readonly countIncludePad: boolean;
+  /** What sums are divided by, in place of the number of elements. */
+  readonly divisorOverride: number | null;
+}
+
+const avgPool2dOp: Op<[x: Tensor], AvgWindow> = composite({
+  name: "avgPool2d",
+  shape: ([x], window) => pooledShape("avgPool2d", x, window),
+  decompose: ([x], window) => div(sum(seen(x, window), -1), divisor(x, x.shape, window)),
+  vjp: [(g, { specs, attrs }) => avgPool2dInputGrad([g], { ...attrs, image: specs[0]!.shape })],
+});
+
+const avgPool2dInputGrad: Op<[g: Tensor], AvgWindow & { readonly image: Shape }> = composite({
+  name: "avgPool2dInputGrad",
+  shape: (_, { image }) => image,
+  decompose: ([g], { image, ...window }) => {
+    const share = unsqueeze(div(g, divisor(g, image, window)), -1);
+    return unseen(expand(share, [...g.shape, window.kernel[0] * window.kernel[1]]), image, window);
+  },
+  vjp: [(gg, { attrs: { image, ...window } }) => avgPool2dOp([gg], window)],
+});
+
+/** The number of elements in each window: a number, or `[oh, ow]` where windows at the border count fewer. */
+function divisor(like: Tensor, image: Shape, window: AvgWindow): Tensor | number {
+  if (window.divisorOverride !== null) return window.divisorOverride;
+  const count = positions("avgPool2d", image, window);
+  const [rows, columns] = ([0, 1] as const).map((axis) =>
+    Array.from({ length: count[axis] }, (_, i) => {
+      const size = image[axis + 2]!;
+      const pad = window.padding[axis];
+      const start = i * window.stride[axis] - pad;
+      const end = Math.min(start + window.kernel[axis], size + pad);
+      return window.countIncludePad ? end - start : Math.min(end, size) - Math.max(start, 0);
+    }),
+  ) as [number[], number[]];
+  const sizes = rows.map((row) => columns.map((column) => row * column));
+  const [first] = sizes.flat();
+  if (sizes.flat().every((size) => size === first)) return first!;
+  return tensor(sizes, { dtype: like.dtype, backend: like.backend });
+}
+
+/** The mean of each window of images `[N, C, H, W]`. */
+export const avgPool2d = (x: Tensor, window: AvgWindow): Tensor => avgPool2dOp([x], window);

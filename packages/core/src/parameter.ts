@@ -1,0 +1,72 @@
+import type { Backend } from "./backend.ts";
+import { type DType, isFloat } from "./dtype.ts";
+import { DisposedError, DTypeError, ShapeError } from "./errors.ts";
+import { to } from "./ops/cast.ts";
+import { sameShape, show } from "./shape.ts";
+import { noGrad } from "./tape.ts";
+import { mixedBackends, Tensor } from "./tensor.ts";
+
+/** A tensor that lives in a field and whose value can be replaced. */
+abstract class Variable extends Tensor {
+  protected constructor(name: string, value: Tensor) {
+    if (value.storage === null) throw new DisposedError(name, `the tensor of shape ${show(value.shape)} was disposed`);
+    super(value.storage.retain(), value.shape, value.dtype);
+    this.kept = true;
+  }
+
+  /**
+   * Replaces the value by that of a tensor with the same shape, dtype and backend. What was detached or saved before keeps the old one;
+   * a backward pass that needs the old value throws.
+   */
+  assign(value: Tensor): void {
+    if (!sameShape(value.shape, this.shape))
+      throw new ShapeError("assign", `a value of shape ${show(value.shape)} for one of shape ${show(this.shape)}`);
+    if (value.dtype !== this.dtype)
+      throw new DTypeError(
+        "assign",
+        `a ${value.dtype} value for a ${this.dtype} one`,
+        `convert it with .to("${this.dtype}")`,
+      );
+    if (value.backend !== this.backend) throw mixedBackends("assign", value.backend, this.backend);
+    const next = value.storage!.retain();
+    this.storage?.release();
+    this.storage = next;
+    const node = this.edge?.node;
+    if (node?.op === null) this.version = ++node.version;
+  }
+
+  /** @internal Moves value and gradient to another backend or dtype; the object, and so its place in an optimizer, stays. */
+  relocate(target: Backend | DType): void {
+    const { requiresGrad, grad } = this;
+    const [value, moved] = noGrad(() => [to(this, target), grad && to(grad, target)]);
+    const next = value.storage!.retain();
+    this.storage?.release();
+    this.storage = next;
+    this.edge = null;
+    (this as { dtype: DType }).dtype = value.dtype;
+    this.requiresGrad = requiresGrad && isFloat(value.dtype);
+    if (this.requiresGrad) this.grad = moved;
+  }
+}
+
+/** A leaf that an optimizer trains; a module registers it when it is assigned to a field. */
+export class Parameter extends Variable {
+  /** Takes the value of a floating tensor, which it shares until one of them changes. */
+  constructor(value: Tensor, { requiresGrad = true }: { readonly requiresGrad?: boolean } = {}) {
+    if (!isFloat(value.dtype))
+      throw new DTypeError(
+        "Parameter",
+        `a ${value.dtype} tensor cannot be trained`,
+        'convert it with .to("float32"), or use a Buffer',
+      );
+    super("Parameter", value);
+    this.requiresGrad = requiresGrad;
+  }
+}
+
+/** State of a module that is saved but not trained, such as running statistics. */
+export class Buffer extends Variable {
+  constructor(value: Tensor) {
+    super("Buffer", value);
+  }
+}

@@ -1,0 +1,86 @@
+import { type Backend, rejectPromise, type Spec } from "./backend.ts";
+import { GradientError } from "./errors.ts";
+import type { Definition } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Looks at the gradient of a tensor, and may replace it. */
+export type Hook = (gradient: Tensor) => Tensor | undefined | void;
+
+/** The identity of a tensor in the graph: which output of which node it is. Tensors come and go, edges stay. */
+export interface Edge extends Spec {
+  readonly node: Node;
+  readonly output: number;
+  hooks: Hook[] | null;
+}
+
+/** A tensor that gradients are collected for. */
+export interface Leaf {
+  readonly op: null;
+  readonly backend: Backend;
+  grad: Tensor | null;
+  /** Whether user code has seen `grad`; until then the library may free it. */
+  seen: boolean;
+  /** Counts assignments, so that a backward pass notices a value that changed after it was saved. */
+  version: number;
+}
+
+/** A call of an op, as plain data that `backward.ts` interprets. */
+export interface Call {
+  readonly op: Definition;
+  /** Later calls have higher numbers than what they read. */
+  readonly order: number;
+  readonly attrs: unknown;
+  /** `null` where no gradient flows. Cut, like everything below, once the backward pass has been here. */
+  inputs: readonly (Edge | null)[];
+  /** `null` where an output has no gradient. */
+  outputs: readonly (Edge | null)[];
+  saved: Saved;
+  released: boolean;
+}
+
+export type Node = Leaf | Call;
+
+/** Tensors that belong to the tape alone, `null` where the op does not need one. */
+export interface Saved {
+  readonly inputs: readonly (Tensor | number | null)[];
+  readonly outputs: readonly (Tensor | null)[];
+}
+
+/** What a call has saved before and after its life on the tape. */
+export const NOTHING: Saved = { inputs: [], outputs: [] };
+
+let calls = 0;
+/** The number of the next call. */
+export const nextOrder = (): number => ++calls;
+
+let recording = true;
+
+/** Whether calls are recorded for a backward pass. */
+export const isGradEnabled = (): boolean => recording;
+
+/** Runs a synchronous `fn` without recording: its results need no gradient. */
+export const noGrad = <T>(fn: () => T): T => setGradEnabled("noGrad", false, fn);
+
+/** Runs a synchronous `fn` with recording, also inside of `noGrad`. */
+export const enableGrad = <T>(fn: () => T): T => setGradEnabled("enableGrad", true, fn);
+
+function setGradEnabled<T>(op: string, enabled: boolean, fn: () => T): T {
+  const before = recording;
+  recording = enabled;
+  try {
+    return rejectPromise(op, fn());
+  } finally {
+    recording = before;
+  }
+}
+
+/** Calls `hook` with the gradient of `x` whenever one is complete; what it returns replaces the gradient. Returns a function that removes it. */
+export function registerHook(x: Tensor, hook: Hook): () => void {
+  const { edge } = x;
+  if (edge === null)
+    throw new GradientError("registerHook", "the tensor requires no gradient", "set requiresGrad = true first");
+  edge.hooks = [...(edge.hooks ?? []), hook];
+  return () => {
+    edge.hooks = (edge.hooks ?? []).filter((other) => other !== hook);
+  };
+}

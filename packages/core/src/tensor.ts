@@ -1,0 +1,241 @@
+import type { Backend, Operand, Spec } from "./backend.ts";
+import type { DType, TypedArray } from "./dtype.ts";
+import { isFloat } from "./dtype.ts";
+import { BackendError, DisposedError, DTypeError, GradientError, ShapeError } from "./errors.ts";
+import { format } from "./format.ts";
+import { enroll, type Scoped, Storage } from "./memory.ts";
+import { type Shape, sameShape, show, sizeOf } from "./shape.ts";
+import type { Edge, Leaf } from "./tape.ts";
+
+/** Nested arrays of numbers, as deep as the tensor has axes. */
+export type NestedArray = number | NestedArray[];
+
+/**
+ * An immutable, contiguous array of numbers on a backend, with reverse-mode automatic differentiation.
+ *
+ * Tensors are made by functions (`tensor`, `zeros`, `randn`, …). `@descent/core/methods` gives them their methods.
+ */
+export class Tensor implements Operand, Scoped {
+  /** @internal What the elements are kept in; `null` once disposed. */
+  storage: Storage | null;
+  /** @internal Identity in the graph; `null` where no gradient is needed. */
+  edge: Edge | null;
+  /** @internal Which assignment of its leaf this value came from. */
+  version = 0;
+  /** @internal */
+  kept = false;
+
+  /** @internal */
+  constructor(
+    storage: Storage,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    edge: Edge | null = null,
+  ) {
+    this.storage = storage;
+    this.edge = edge;
+  }
+
+  /** Number of axes. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  numel(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Where the elements live. */
+  get backend(): Backend {
+    return live(this).backend;
+  }
+
+  /** @internal What kernels read. */
+  get handle(): unknown {
+    return live(this).handle;
+  }
+
+  /** Whether no op made this tensor, so that `backward()` collects its gradient in `grad`. */
+  get isLeaf(): boolean {
+    return this.edge === null || this.edge.node.op === null;
+  }
+
+  /** Whether gradients flow through this tensor. Can be set on leaves of a floating dtype. */
+  get requiresGrad(): boolean {
+    return this.edge !== null;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (!this.isLeaf)
+      throw new GradientError(
+        "requiresGrad",
+        "only leaves can be switched",
+        "use detach() to get a tensor outside of the graph",
+      );
+    if (value === (this.edge !== null)) return;
+    if (value && !isFloat(this.dtype))
+      throw new GradientError(
+        "requiresGrad",
+        `a ${this.dtype} tensor has no gradient`,
+        'convert it with .to("float32")',
+      );
+    this.edge = value ? leafEdge(this) : null;
+    this.version = 0;
+  }
+
+  /** The gradient that `backward()` collected; `null` before, and on tensors that are not leaves. */
+  get grad(): Tensor | null {
+    const node = this.edge?.node;
+    if (node === undefined || node.op !== null) return null;
+    node.seen = true;
+    return node.grad;
+  }
+
+  set grad(value: Tensor | null) {
+    const node = this.edge?.node;
+    if (node === undefined || node.op !== null) {
+      if (value === null) return;
+      throw new GradientError("grad", "only leaves that require a gradient have one", "set requiresGrad = true first");
+    }
+    if (value !== null) {
+      if (!sameShape(value.shape, this.shape))
+        throw new ShapeError(
+          "grad",
+          `a gradient of shape ${show(value.shape)} for a tensor of shape ${show(this.shape)}`,
+        );
+      if (value.dtype !== this.dtype)
+        throw new DTypeError(
+          "grad",
+          `a ${value.dtype} gradient for a ${this.dtype} tensor`,
+          `convert it with .to("${this.dtype}")`,
+        );
+      if (value.backend !== this.backend) throw mixedBackends("grad", value.backend, this.backend);
+      value.kept = true;
+    }
+    setGrad(node, value, true);
+  }
+
+  /** The elements in row-major order. Throws on backends that compute asynchronously. */
+  dataSync(): TypedArray {
+    const { backend } = this;
+    if (!backend.synchronous)
+      throw new BackendError("dataSync", `backend "${backend.name}" computes asynchronously`, "use await data()");
+    return backend.download(this);
+  }
+
+  /** The elements in row-major order, on every backend. */
+  async data(): Promise<TypedArray> {
+    return this.backend.read(this);
+  }
+
+  /** The only element, as a number (0 or 1 for bool). */
+  item(): number {
+    if (this.numel() !== 1)
+      throw new ShapeError(
+        "item",
+        `a tensor of shape ${show(this.shape)} has ${this.numel()} elements, not one`,
+        "use toArray() or dataSync()",
+      );
+    return this.dataSync()[0]!;
+  }
+
+  /** The elements as nested arrays, a number for a scalar. */
+  toArray(): NestedArray {
+    const values = this.dataSync();
+    let at = 0;
+    const nest = (axis: number): NestedArray =>
+      axis === this.shape.length ? values[at++]! : Array.from({ length: this.shape[axis]! }, () => nest(axis + 1));
+    return nest(0);
+  }
+
+  /** Values, shape and dtype as PyTorch prints them; without values where they cannot be read synchronously. */
+  toString(): string {
+    if (this.storage === null) return "tensor(disposed)";
+    return this.backend.synchronous
+      ? format(this.dataSync(), this)
+      : `tensor(…, shape=${show(this.shape)}, dtype=${this.dtype}, backend=${this.backend.name})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  /** Frees the elements now, unless something else shares them. Optional: the garbage collector does it otherwise. */
+  dispose(): void {
+    this.storage?.release();
+    this.storage = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const live = (x: Tensor): Storage => {
+  if (x.storage === null)
+    throw new DisposedError(
+      "tensor",
+      `the tensor of shape ${show(x.shape)} was disposed`,
+      "use it before dispose(), or return it from its scope()",
+    );
+  return x.storage;
+};
+
+/** A new tensor over what a kernel made. */
+export function make(backend: Backend, handle: unknown, { shape, dtype }: Spec): Tensor {
+  const tensor = new Tensor(new Storage(backend, handle), shape, dtype);
+  enroll(tensor);
+  return tensor;
+}
+
+/** A private tensor over the same elements, at the same place in the graph. Its maker owns it. */
+export function alias(x: Tensor, shape: Shape = x.shape, edge: Edge | null = x.edge): Tensor {
+  const tensor = new Tensor(live(x).retain(), shape, x.dtype, edge);
+  tensor.version = x.version;
+  return tensor;
+}
+
+/** The same elements outside of the graph: a snapshot that later assignments do not change. */
+export function detach(x: Tensor): Tensor {
+  const tensor = alias(x, x.shape, null);
+  enroll(tensor);
+  return tensor;
+}
+
+/** Marks a tensor that a field owns, so that no scope frees it. */
+export function keep<T extends Tensor>(tensor: T): T {
+  tensor.kept = true;
+  return tensor;
+}
+
+const leafEdge = ({ backend, shape, dtype }: Tensor): Edge => {
+  const node: Leaf = { op: null, backend, grad: null, seen: false, version: 0 };
+  return { node, output: 0, shape, dtype, hooks: null };
+};
+
+/** Replaces a leaf's gradient and frees the old one, unless user code may hold it. */
+export function setGrad(leaf: Leaf, value: Tensor | null, seen = false): void {
+  if (leaf.grad !== value && !leaf.seen) leaf.grad?.dispose();
+  leaf.grad = value;
+  leaf.seen = seen;
+}
+
+/** The error for operands that live in different places. */
+export function mixedBackends(op: string, a: Backend, b: Backend): BackendError {
+  const problem =
+    a.name === b.name
+      ? `operands live on two different instances of backend "${a.name}"`
+      : `operands live on "${a.name}" and "${b.name}"`;
+  return new BackendError(op, problem, "move one with .to(backend)");
+}
+
+// Two copies of this file would make `instanceof` and the current backend disagree in ways nobody finds.
+const COPY = Symbol.for("@descent/core");
+if (COPY in globalThis)
+  throw new BackendError(
+    "@descent/core",
+    "a second copy of the package was loaded into one process",
+    "make the package manager deduplicate it",
+  );
+Object.defineProperty(globalThis, COPY, { value: true });

@@ -1,0 +1,58 @@
+// Do the packages work for those who install them? Builds and packs them, lints the tarballs, then uses them in an empty project.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = `
+import { nn, optim, tensor } from "descent";
+
+const x = tensor([[1], [2], [3]]);
+const model = new nn.Linear(1, 1);
+const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
+const losses = Array.from({ length: 20 }, () => {
+  const error = model.call(x).sub(x.mul(2));
+  const loss = error.mul(error).mean();
+  optimizer.zeroGrad();
+  loss.backward();
+  optimizer.step();
+  return loss.item();
+});
+if (!(losses[19]! < losses[0]!)) throw new Error(\`did not learn: \${losses}\`);
+`;
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const manifest = (...path) => JSON.parse(readFileSync(join(root, ...path, "package.json"), "utf8"));
+const { packageManager } = manifest();
+const folders = readdirSync(join(root, "packages")).filter((name) => !manifest("packages", name).private);
+const project = mkdtempSync(join(tmpdir(), "descent-packages-"));
+process.env.PATH = join(root, "node_modules", ".bin") + delimiter + process.env.PATH;
+
+function run(cwd, command, ...args) {
+  console.log(`$ ${command} ${args.join(" ")}`);
+  const { status } = spawnSync(command, args, { cwd, stdio: "inherit" });
+  if (status !== 0) throw new Error(`failed in ${cwd}: ${command} ${args.join(" ")}`);
+}
+
+try {
+  // A file deleted from src must not live on in dist.
+  for (const name of folders) rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true });
+  run(root, "tsc", "-b", "tsconfig.build.json");
+
+  const pack = ["-y", packageManager, "pack", "--pack-destination", project];
+  for (const name of folders) run(join(root, "packages", name), "npx", ...pack);
+  const tarballs = readdirSync(project).map((file) => `./${file}`);
+  for (const tarball of tarballs) {
+    run(project, "publint", "run", tarball, "--strict");
+    run(project, "attw", tarball, "--profile", "esm-only", "--no-summary");
+  }
+
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  run(project, "npm", "install", "--no-audit", "--no-fund", ...tarballs);
+  writeFileSync(join(project, "program.ts"), PROGRAM);
+  run(project, "tsc", "--strict", "--module", "nodenext", "--types", "", "program.ts");
+  run(project, "node", "program.js");
+} finally {
+  rmSync(project, { recursive: true });
+}
