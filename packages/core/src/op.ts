@@ -184,18 +184,14 @@ function define<I extends Inputs, A>(
   const specs: Definition["specs"] =
     "shape" in body
       ? (inputs, attrs) => {
-          const shape = body.shape(inputs.map(shapeOf) as unknown as Shapes<I>, attrs as A);
-          const dtypes = inputs.map(dtypeOf);
+          const shape = body.shape(shapesOf(inputs) as unknown as Shapes<I>, attrs as A);
+          const dtypes = dtypesOf(inputs);
           const dtype =
             body.dtype === undefined ? sameDType(name, dtypes) : body.dtype(dtypes as unknown as DTypes<I>, attrs as A);
           return [{ shape, dtype }];
         }
       : (inputs, attrs) =>
-          body.outputs(
-            inputs.map(shapeOf) as unknown as Shapes<I>,
-            inputs.map(dtypeOf) as unknown as DTypes<I>,
-            attrs as A,
-          );
+          body.outputs(shapesOf(inputs) as unknown as Shapes<I>, dtypesOf(inputs) as unknown as DTypes<I>, attrs as A);
   const definition: Definition = { name, specs, ...rest };
   registry.set(name, definition);
   return "shape" in body
@@ -217,8 +213,15 @@ function apply(op: Definition, inputs: Inputs, attrs: unknown): readonly Tensor[
 
 function commonBackend(op: string, inputs: Inputs): Backend {
   let backend: Backend | null = null;
-  for (const x of inputs) {
-    if (!(x instanceof Tensor)) continue;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x === null || typeof x === "number") continue;
+    if (!(x instanceof Tensor))
+      throw new ArgumentError(
+        op,
+        `operand ${i} is ${Array.isArray(x) ? "an array" : typeof x}, not a tensor`,
+        "make one with tensor(…)",
+      );
     if (x.storage === null)
       throw new DisposedError(
         op,
@@ -252,24 +255,39 @@ function record(
   outputs: readonly Tensor[],
 ): void {
   const call: Call = { op, order: nextOrder(), attrs, inputs: edges, outputs: [], saved: NOTHING, released: false };
-  call.outputs = outputs.map((y, output) => {
-    if (isFloat(y.dtype)) y.edge = { node: call, output, shape: y.shape, dtype: y.dtype, hooks: null };
-    return y.edge;
-  });
-  call.saved = {
-    inputs: inputs.map((x, i) => (x instanceof Tensor ? (op.saves.input(i, edges) ? alias(x) : null) : x)),
-    outputs: outputs.map((y, i) => (op.saves.output(i) ? alias(y) : null)),
-  };
+  const made = new Array<Edge | null>(outputs.length);
+  const savedInputs = new Array<Tensor | number | null>(inputs.length);
+  const savedOutputs = new Array<Tensor | null>(outputs.length);
+  for (let i = 0; i < outputs.length; i++) {
+    const y = outputs[i]!;
+    if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null };
+    made[i] = y.edge;
+    savedOutputs[i] = op.saves.output(i) ? alias(y) : null;
+  }
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    savedInputs[i] = !(x instanceof Tensor) ? x : op.saves.input(i, edges) ? alias(x) : null;
+  }
+  call.outputs = made;
+  call.saved = { inputs: savedInputs, outputs: savedOutputs };
 }
 
 function savePlan(saves: readonly Save[] = []): SavePlan {
+  const all = saves.includes("inputs");
+  const others = saves.includes("others");
+  const numbers = (kind: "input" | "output"): readonly number[] =>
+    saves.flatMap((save) => (save.startsWith(kind) && /\d/.test(save) ? [Number(save.slice(kind.length))] : []));
+  const inputs = numbers("input");
+  const outputs = saves.includes("output") ? [0] : numbers("output");
   return {
-    input: (i, needed) =>
-      saves.includes("inputs") ||
-      saves.includes(`input${i}`) ||
-      (saves.includes("others") && needed.some((edge, k) => edge !== null && k !== i)),
-    output: (i) => saves.includes(`output${i}`) || (i === 0 && saves.includes("output")),
+    input: (i, needed) => all || inputs.includes(i) || (others && anotherIsNeeded(needed, i)),
+    output: (i) => outputs.includes(i),
   };
+}
+
+function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boolean {
+  for (let i = 0; i < needed.length; i++) if (i !== input && needed[i] !== null) return true;
+  return false;
 }
 
 const gradients = <I extends Inputs, A>(vjp: Gradients<I, A>): Definition["vjp"] =>
@@ -282,9 +300,26 @@ function share(x: Tensor, shape: Shape, edge: Edge | null): Tensor {
   return y;
 }
 
+// Loops, not `map`: every call of every op comes through here.
+function shapesOf(inputs: Inputs): (Shape | null)[] {
+  const shapes = new Array<Shape | null>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    shapes[i] = x === null ? null : typeof x === "number" ? SCALAR : x.shape;
+  }
+  return shapes;
+}
+
+function dtypesOf(inputs: Inputs): (DType | null)[] {
+  const dtypes = new Array<DType | null>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    dtypes[i] = x instanceof Tensor ? x.dtype : null;
+  }
+  return dtypes;
+}
+
 const SCALAR: Shape = [];
-const shapeOf = (x: Input): Shape | null => (x === null ? null : typeof x === "number" ? SCALAR : x.shape);
-const dtypeOf = (x: Input): DType | null => (x instanceof Tensor ? x.dtype : null);
 
 /** The dtype that all tensors of a call have. */
 export function sameDType(op: string, dtypes: readonly (DType | null)[]): DType {

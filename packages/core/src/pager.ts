@@ -31,14 +31,14 @@ export interface PagerOptions {
   readonly base?: number;
 }
 
-/** What the finalizer finds. The registry keeps it, so eviction cuts it off: it must never lead to a host copy. */
+/** What the finalizer of a large block finds, and the key that eviction unregisters: kept, it would keep the host copy. */
 interface Token {
-  page: Page | null;
+  page: Page;
 }
 
-/** Dies with the large block that holds it. A freed block passes it on, for registering one costs more than a small kernel. */
+/** Dies with the block that holds it. Freed blocks hand it on, because to register one costs more than a small kernel. */
 class Canary {
-  readonly token: Token = { page: null };
+  constructor(readonly token: Token) {}
 }
 
 /** The unit of eviction: a large block, or many small ones of one class. It knows none of them, or none could ever be garbage. */
@@ -225,7 +225,6 @@ export class Pager {
     this.stats.live--;
     if (page.host !== null) return;
     if (page.slot === 0) {
-      page.token!.page = null;
       this.#canaries.push(block.canary!);
       block.canary = null;
       this.#release(page);
@@ -295,18 +294,18 @@ export class Pager {
 
   /** Has a large block freed when the collector finds it dead; small ones cost more to watch than they hold. */
   #watch(block: Block): void {
+    const { page } = block;
     let canary = this.#canaries.pop();
     if (canary === undefined) {
-      canary = new Canary();
+      canary = new Canary({ page });
       this.#finalizers.register(canary, canary.token, canary.token);
     }
-    canary.token.page = block.page;
-    block.page.token = canary.token;
+    canary.token.page = page;
+    page.token = canary.token;
     block.canary = canary;
   }
 
   #finalize({ page }: Token): void {
-    if (page === null) return;
     this.stats.live--;
     this.#release(page);
   }
@@ -398,11 +397,7 @@ export class Pager {
       this.stats.evictions++;
       this.stats.evictedBytes += page.bytes;
     } else page.host = EMPTY;
-    if (page.token !== null) {
-      this.#finalizers.unregister(page.token);
-      page.token.page = null;
-      page.token = null;
-    }
+    if (page.token !== null) this.#finalizers.unregister(page.token);
     this.#release(page);
   }
 }

@@ -232,4 +232,3 @@ function release(call: Call): void {
   call.saved = NOTHING;
   call.released = true;
 }
-
