@@ -83,13 +83,19 @@ describe("backward", () => {
   test("collects the parts of a split in one gradient", () => {
     const x = leaf([1, 2, 3, 4, 5]);
     const [, middle] = split(x, [2, 2, 1]);
-    middle!.mul(tensor([10, 20])).sum().backward();
+    middle!
+      .mul(tensor([10, 20]))
+      .sum()
+      .backward();
     expect(values(x.grad)).toEqual([0, 0, 10, 20, 0]);
   });
 
   test("sends each joined tensor its own part", () => {
     const [a, b] = [leaf([1, 2]), leaf([3])];
-    cat([a, b, a]).mul(tensor([1, 2, 3, 4, 5])).sum().backward();
+    cat([a, b, a])
+      .mul(tensor([1, 2, 3, 4, 5]))
+      .sum()
+      .backward();
     expect([values(a.grad), values(b.grad)]).toEqual([[5, 7], [3]]);
     expect(stack([a, a], 1).shape).toEqual([2, 2]);
   });
@@ -127,7 +133,10 @@ describe("what a backward pass refuses, changing nothing", () => {
     const x = leaf(2);
     const y = x.mul(x);
     y.backward();
-    refuses(() => y.backward(), 'backward: an earlier backward pass released the graph of "mul"; pass retainGraph: true to the first one');
+    refuses(
+      () => y.backward(),
+      'backward: an earlier backward pass released the graph of "mul"; pass retainGraph: true to the first one',
+    );
     expect(values(x.grad)).toBe(4);
   });
 
@@ -335,7 +344,10 @@ describe("operands of different devices", () => {
   test("can be brought together with to(), through which gradients flow back", () => {
     const other = cpu();
     const x = leaf([1, 2]);
-    x.to(other).mul(tensor([3, 4], { backend: other })).sum().backward();
+    x.to(other)
+      .mul(tensor([3, 4], { backend: other }))
+      .sum()
+      .backward();
     expect(values(x.grad)).toEqual([3, 4]);
     expect(x.grad!.backend).toBe(getBackend());
   });
@@ -345,12 +357,16 @@ describe("gradcheck", () => {
   test("finds a wrong gradient and names the element", () => {
     const x = tensor([0.5, 0.25], { dtype: "float64", requiresGrad: true });
     // The gradient of detach() is missing on purpose.
-    expect(() => gradcheck((y) => y.mul(y.detach()), [x])).toThrow(/gradcheck: element 0 of input 0 \[2\] has gradient .* but differences give/);
+    expect(() => gradcheck((y) => y.mul(y.detach()), [x])).toThrow(
+      /gradcheck: element 0 of input 0 \[2\] has gradient .* but differences give/,
+    );
     expect(gradcheck((y) => y.mul(y), [x])).toBe(true);
   });
 
   test("wants float64", () => {
-    expect(() => gradcheck((y) => y, [leaf(1)])).toThrow('gradcheck: input 0 is float32, too coarse for differences; use dtype: "float64"');
+    expect(() => gradcheck((y) => y, [leaf(1)])).toThrow(
+      'gradcheck: input 0 is float32, too coarse for differences; use dtype: "float64"',
+    );
     expect(() => gradcheck((y) => y, [tensor(1)])).toThrow("gradcheck: no input requires a gradient");
   });
 });

@@ -52,11 +52,12 @@ export type ScanFn = "sum";
 export type PutMode = "set" | "add";
 
 /** A kernel that computes a whole composite op: operands in the order of the op's inputs, one handle per output. */
-export type FusedKernel<H = unknown> = (
-  operands: readonly (Operand<H> | number | null)[],
-  attrs: never,
-  out: readonly Spec[],
-) => readonly H[];
+export type FusedKernel<H = unknown> = FusedMethod<H>["kernel"];
+
+// A method's parameters are bivariant, so that a backend with handles of its own kind is a `Backend`.
+interface FusedMethod<H> {
+  kernel(operands: readonly (Operand<H> | number | null)[], attrs: never, out: readonly Spec[]): readonly H[];
+}
 
 /** The composites that a backend may answer with a kernel of its own. */
 export type FusedName =

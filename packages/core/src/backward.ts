@@ -105,10 +105,11 @@ function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
 /** Adds to a leaf's `grad`. */
 function accumulate(leaf: Leaf, g: Tensor): void {
   const { grad: before } = leaf;
-  if (before === null) return setGrad(leaf, g);
-  setGrad(
-    leaf,
-    owned(() => add(before, g)),
-  );
+  if (before === null) {
+    setGrad(leaf, g);
+    return;
+  }
+  const sum = owned(() => add(before, g));
   g.dispose();
+  setGrad(leaf, sum);
 }

@@ -1,29 +1,47 @@
 import type { Spec } from "./backend.ts";
 import { isFloat, type TypedArray } from "./dtype.ts";
-import { sizeOf, stridesOf } from "./shape.ts";
+import { stridesOf } from "./shape.ts";
 
 /** More elements than this are summarised to the first and last `EDGE` of each axis. */
 const THRESHOLD = 1000;
 const EDGE = 3;
 
-/** Elements as PyTorch prints a tensor, four digits after the point. */
+/** Columns of a line. */
+const WIDTH = 80;
+const PREFIX = "tensor(";
+
+/** Elements as PyTorch prints a tensor, four digits after the point; dtypes that the values show go without saying. */
 export function format(values: TypedArray, { shape, dtype }: Spec): string {
-  const summarise = sizeOf(shape) > THRESHOLD;
+  const suffix = dtype === "float64" ? ", dtype=float64" : "";
+  if (values.length === 0) return `${PREFIX}[]${shape.length > 1 ? `, size=(${shape.join(", ")})` : ""}${suffix})`;
+  const summarise = values.length > THRESHOLD;
   const strides = stridesOf(shape);
   const shown = visible(values, shape, strides, summarise);
   const text = dtype === "bool" ? (v: number) => (v === 0 ? "false" : "true") : formatter(shown, isFloat(dtype));
-  const width = Math.max(0, ...shown.map((v) => text(v).length));
+  // As in PyTorch, special values do not widen the columns.
+  const wide = isFloat(dtype) ? shown.filter((v) => Number.isFinite(v) && v !== 0) : shown;
+  const width = Math.max(1, ...wide.map((v) => text(v).length));
 
-  const block = (axis: number, offset: number, indent: number): string => {
-    if (axis === shape.length) return text(values[offset]!).padStart(shape.length === 0 ? 0 : width);
-    const rows = indices(shape[axis]!, summarise).map((i) =>
-      i === null ? "..." : block(axis + 1, offset + i * strides[axis]!, indent + 1),
+  const row = (offset: number, stride: number, size: number, indent: number): string => {
+    const cells = indices(size, summarise).map((i) =>
+      i === null ? " ..." : text(values[offset + i * stride]!).padStart(width),
     );
-    const below = shape.length - axis - 1;
-    return `[${rows.join(below === 0 ? ", " : `,${"\n".repeat(below)}${" ".repeat(indent + 1)}`)}]`;
+    const perLine = Math.max(1, Math.floor((WIDTH - indent) / (width + 2)));
+    const lines = Array.from({ length: Math.ceil(cells.length / perLine) }, (_, i) =>
+      cells.slice(i * perLine, (i + 1) * perLine).join(", "),
+    );
+    return `[${lines.join(`,\n${" ".repeat(indent + 1)}`)}]`;
   };
-  const suffix = dtype === "float32" ? "" : `, dtype=${dtype}`;
-  return `tensor(${block(0, 0, "tensor(".length)}${suffix})`;
+  const block = (axis: number, offset: number, indent: number): string => {
+    const [size, stride] = [shape[axis]!, strides[axis]!];
+    const below = shape.length - axis - 1;
+    if (below === 0) return row(offset, stride, size, indent);
+    const parts = indices(size, summarise).map((i) =>
+      i === null ? "..." : block(axis + 1, offset + i * stride, indent + 1),
+    );
+    return `[${parts.join(`,${"\n".repeat(below)}${" ".repeat(indent + 1)}`)}]`;
+  };
+  return `${PREFIX}${shape.length === 0 ? text(values[0]!) : block(0, 0, PREFIX.length)}${suffix})`;
 }
 
 /** The indices shown of an axis; `null` stands for those left out. */

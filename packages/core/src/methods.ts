@@ -152,7 +152,7 @@ const METHODS = {
   var: variance,
 };
 
-/** The method that a function becomes, with its generics and up to two overloads. */
+/** The method that a function becomes: the same function without its first parameter. */
 type Method<F> = F extends (x: Tensor, ...args: infer A) => infer R ? (...args: A) => R : never;
 
 type Methods = { readonly [K in keyof typeof METHODS]: Method<(typeof METHODS)[K]> };

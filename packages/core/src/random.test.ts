@@ -1,5 +1,17 @@
 import { cpu } from "@descent/backend-cpu";
-import { bernoulli, getRngState, manualSeed, normal, rand, randint, randn, randperm, setBackend, setRngState, uniform } from "@descent/core";
+import {
+  bernoulli,
+  getRngState,
+  manualSeed,
+  normal,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setBackend,
+  setRngState,
+  uniform,
+} from "@descent/core";
 import "@descent/core/methods";
 import { beforeEach, describe, expect, test } from "vitest";
 
@@ -59,7 +71,10 @@ describe("the default generator", () => {
 
 describe("bad arguments", () => {
   test.each([
-    [() => rand([2], { dtype: "int32" }), 'uniform: a continuous distribution has no int32 values; use dtype: "float32" or randint()'],
+    [
+      () => rand([2], { dtype: "int32" }),
+      'uniform: a continuous distribution has no int32 values; use dtype: "float32" or randint()',
+    ],
     [() => uniform(2, 1, [2]), "uniform: the interval [2, 1) is empty"],
     [() => normal(0, -1, [2]), "normal: the standard deviation must not be negative, got -1"],
     [() => randint(3, 3, [2]), "randint: no integer lies in [3, 3)"],

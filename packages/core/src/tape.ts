@@ -3,8 +3,8 @@ import { GradientError } from "./errors.ts";
 import type { Definition } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Looks at the gradient of a tensor, and may replace it. */
-export type Hook = (gradient: Tensor) => Tensor | undefined | void;
+/** Looks at the gradient of a tensor; a tensor that it returns takes its place. */
+export type Hook = (gradient: Tensor) => unknown;
 
 /** The identity of a tensor in the graph: which output of which node it is. Tensors come and go, edges stay. */
 export interface Edge extends Spec {

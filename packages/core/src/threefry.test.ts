@@ -81,6 +81,8 @@ describe("Generator", () => {
 
   test("rejects a seed that is no integer", () => {
     expect(() => new Generator(0.5)).toThrow("manualSeed: the seed must be an integer of at most 53 bits, got 0.5");
-    expect(() => new Generator().setState({ seed: 1, counter: -1 })).toThrow("setState: the counter must be a non-negative integer, got -1");
+    expect(() => new Generator().setState({ seed: 1, counter: -1 })).toThrow(
+      "setState: the counter must be a non-negative integer, got -1",
+    );
   });
 });

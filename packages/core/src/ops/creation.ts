@@ -1,5 +1,5 @@
 import { type Backend, getBackend } from "../backend.ts";
-import { allocate, type DType, dtypeOf, type TypedArray } from "../dtype.ts";
+import { allocate, DTYPES, type DType, dtypeOf, type TypedArray } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import { checkShape, type Shape, sizeOf } from "../shape.ts";
 import { make, type Tensor } from "../tensor.ts";
@@ -75,6 +75,7 @@ function flatten(
 }
 
 function fromValues(values: ArrayLike<number | bigint>, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
+  checkDType("tensor", dtype);
   const elements = allocate(dtype, values.length);
   for (let i = 0; i < values.length; i++) {
     const value = Number(values[i]);
@@ -145,9 +146,14 @@ export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
 }
 
 function backendFor(op: string, dtype: DType, { backend = getBackend() }: TensorOptions): Backend {
+  checkDType(op, dtype);
   if (!backend.dtypes.includes(dtype))
     throw new DTypeError(op, `backend "${backend.name}" has no ${dtype}`, `use one of ${backend.dtypes.join(", ")}`);
   return backend;
+}
+
+function checkDType(op: string, dtype: DType): void {
+  if (!DTYPES.includes(dtype)) throw new DTypeError(op, `unknown dtype "${dtype}"`, `use one of ${DTYPES.join(", ")}`);
 }
 
 function finish(x: Tensor, { requiresGrad = false }: TensorOptions): Tensor {

@@ -32,15 +32,26 @@ function arithmeticDType(op: string, dtype: DType): DType {
 
 /** The operands in their common dtype, numbers rounded to it. */
 function common(op: string, a: Scalar, b: Scalar, convert: (dtype: DType) => DType): Pair {
-  if (a instanceof Tensor) {
-    const dtype = convert(b instanceof Tensor ? promote(a.dtype, b.dtype) : promoteNumber(a.dtype, b));
-    return [cast(a, dtype), b instanceof Tensor ? cast(b, dtype) : rounded(b, dtype)];
+  if (a instanceof Tensor && b instanceof Tensor) {
+    const dtype = convert(promote(a.dtype, b.dtype));
+    return [cast(a, dtype), cast(b, dtype)];
   }
-  if (!(b instanceof Tensor))
-    throw new ArgumentError(op, `no operand is a tensor: ${a} and ${b}`, "make one with tensor(…)");
-  const dtype = convert(promoteNumber(b.dtype, a));
-  return [rounded(a, dtype), cast(b, dtype)];
+  if (a instanceof Tensor && typeof b === "number") {
+    const dtype = convert(promoteNumber(a.dtype, b));
+    return [cast(a, dtype), rounded(b, dtype)];
+  }
+  if (b instanceof Tensor && typeof a === "number") {
+    const dtype = convert(promoteNumber(b.dtype, a));
+    return [rounded(a, dtype), cast(b, dtype)];
+  }
+  throw new ArgumentError(
+    op,
+    `expected a tensor and a tensor or number, got ${kind(a)} and ${kind(b)}`,
+    "make one with tensor(…)",
+  );
 }
+
+const kind = (x: unknown): string => (x instanceof Tensor ? "a tensor" : Array.isArray(x) ? "an array" : typeof x);
 
 const rounded = (value: number, dtype: DType): number =>
   dtype === "float32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value;

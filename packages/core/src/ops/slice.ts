@@ -7,7 +7,7 @@ import { gatherView } from "./movement.ts";
 export type Range = number | string | null;
 
 /** Part of a tensor, one range per axis from the first on: `x.slice("1:-1", null, "::2")`. Steps may be negative. */
-export function slice(x: Tensor, ...ranges: readonly Range[]): Tensor {
+export function slice(x: Tensor, ...ranges: Range[]): Tensor {
   if (ranges.length > x.ndim)
     throw new ShapeError("slice", `${ranges.length} ranges for ${show(x.shape)}`, "give at most one per axis");
   const strides = stridesOf(x.shape);
