@@ -202,6 +202,15 @@ describe("grad", () => {
     expect(values(grad(y, h))).toEqual([3, 3]);
   });
 
+  test("asks nothing of the graph before its inputs", () => {
+    const x = leaf(2);
+    const h = x.mul(x);
+    const y = h.mul(h);
+    h.backward();
+    expect(values(grad(y, h, { retainGraph: true }))).toBe(8);
+    expect(() => grad(y, x)).toThrow('grad: an earlier backward pass released the graph of "mul"');
+  });
+
   test("sums over several results", () => {
     const x = leaf(3);
     expect(values(grad([x.mul(2), x.mul(x)], x))).toBe(8);
@@ -314,6 +323,17 @@ describe("hooks", () => {
     remove();
     x.sum().backward();
     expect(seen).toHaveLength(2);
+  });
+
+  test("may keep the gradient", () => {
+    const x = leaf([1, 2]);
+    const kept: Tensor[] = [];
+    const h = x.mul(3);
+    h.registerHook((g) => {
+      kept.push(g);
+    });
+    h.mul(h).sum().backward();
+    expect(kept.map(values)).toEqual([[6, 12]]);
   });
 
   test("of a leaf run as soon as its last consumer has been walked", () => {

@@ -5,7 +5,7 @@ import { add } from "./ops/elementwise.ts";
 import { sameShape, show } from "./shape.ts";
 import { type Edge, type Leaf, noGrad } from "./tape.ts";
 import { alias, mixedBackends, setGrad, Tensor } from "./tensor.ts";
-import { type BackwardOptions, explore, leadingTo, owned, type Root, walk } from "./walk.ts";
+import { type BackwardOptions, checkUsable, explore, leadingTo, owned, type Root, walk } from "./walk.ts";
 
 /**
  * Adds the gradient of `y` to `grad` of every leaf it was computed from.
@@ -14,7 +14,8 @@ import { type BackwardOptions, explore, leadingTo, owned, type Root, walk } from
  */
 export function backward(y: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
   const roots = [rootOf("backward", y, gradient)];
-  const { order, reached } = explore("backward", roots);
+  const { order, reached } = explore(roots);
+  checkUsable("backward", order);
   const leaves = new Set([...reached].filter((edge) => edge.node.op === null));
   walk(roots, order, options, leaves, (edge, g) => accumulate(edge.node as Leaf, g));
 }
@@ -55,18 +56,20 @@ export function grad(
       );
     return x.edge;
   });
-  const { order, reached } = explore("grad", roots);
-  wanted.forEach((edge, i) => {
-    if (reached.has(edge) || options.allowUnused === true) return;
+  const { order, reached } = explore(roots);
+  const targets = new Set(wanted.filter((edge) => reached.has(edge)));
+  const path = leadingTo(targets, order);
+  const unused = wanted.findIndex((edge) => !targets.has(edge));
+  // An input may be out of reach because the graph before it is gone.
+  checkUsable("grad", unused < 0 ? path : order);
+  if (unused >= 0 && options.allowUnused !== true)
     throw new GradientError(
       "grad",
-      `the result does not depend on input ${i} of shape ${show(edge.shape)}`,
+      `the result does not depend on input ${unused} of shape ${show(wanted[unused]!.shape)}`,
       "pass allowUnused: true to get null for it",
     );
-  });
   const found = new Map<Edge, Tensor>();
-  const targets = new Set(wanted.filter((edge) => reached.has(edge)));
-  walk(roots, leadingTo(targets, order), options, targets, (edge, g) => found.set(edge, g));
+  walk(roots, path, options, targets, (edge, g) => found.set(edge, g));
   for (const g of found.values()) enroll(g);
   const results = wanted.map((edge) => found.get(edge) ?? null);
   return xs instanceof Tensor ? results[0]! : results;

@@ -27,6 +27,7 @@ export {
   floating,
   type Input,
   type Inputs,
+  type Op,
   primitive,
   registry,
   type Save,
@@ -75,6 +76,7 @@ export { logSoftmax, softmax, softmaxCrossEntropy } from "./ops/softmax.ts";
 export { argsort, cumsum, type SortOptions, sort } from "./ops/sort.ts";
 export { type ReduceOptions, sum } from "./ops/sum.ts";
 export type { Window } from "./ops/windows.ts";
+export { type Block, type PagedMemory, Pager, type PagerOptions } from "./pager.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export * from "./random.ts";
 export {

@@ -1,6 +1,6 @@
 import { type Backend, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
-import { scope } from "./memory.ts";
+import { enroll, scope } from "./memory.ts";
 import type { Context, Vjp } from "./op.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
@@ -29,8 +29,8 @@ export interface Explored {
   readonly reached: ReadonlySet<Edge>;
 }
 
-/** Finds what the roots depend on, up to `ends`. Throws before anything has changed where the graph is gone or stale. */
-export function explore(op: string, roots: readonly Root[], ends: ReadonlySet<Edge> = NO_EDGES): Explored {
+/** Finds what the roots depend on, up to `ends`. */
+export function explore(roots: readonly Root[], ends: ReadonlySet<Edge> = NO_EDGES): Explored {
   const calls = new Set<Call>();
   const reached = new Set<Edge>();
   const stack: Call[] = [];
@@ -43,7 +43,6 @@ export function explore(op: string, roots: readonly Root[], ends: ReadonlySet<Ed
   };
   for (const { edge } of roots) visit(edge);
   for (let call = stack.pop(); call !== undefined; call = stack.pop()) {
-    checkUsable(op, call);
     for (const edge of call.inputs) if (edge !== null) visit(edge);
   }
   return { order: [...calls].sort((a, b) => a.order - b.order), reached };
@@ -51,22 +50,26 @@ export function explore(op: string, roots: readonly Root[], ends: ReadonlySet<Ed
 
 const NO_EDGES: ReadonlySet<Edge> = new Set();
 
-function checkUsable(op: string, call: Call): void {
-  if (call.released)
-    throw new GradientError(
-      op,
-      `an earlier backward pass released the graph of "${call.op.name}"`,
-      "pass retainGraph: true to the first one",
-    );
-  for (const x of call.saved.inputs) {
-    if (!(x instanceof Tensor) || x.edge === null || x.edge.node.op !== null || x.edge.node.version === x.version)
-      continue;
-    throw new GradientError(
-      op,
-      `a parameter of shape ${show(x.shape)} has changed since "${call.op.name}" saved it (version ${x.version}, now ${x.edge.node.version})`,
-      "run backward() before optimizer.step() or assign(), or compute the result again",
-    );
+/** Throws where a part of the graph is gone or stale. */
+export function checkUsable(op: string, calls: readonly Call[]): void {
+  for (const call of calls) {
+    if (call.released)
+      throw new GradientError(
+        op,
+        `an earlier backward pass released the graph of "${call.op.name}"`,
+        "pass retainGraph: true to the first one",
+      );
+    for (const x of call.saved.inputs) if (x instanceof Tensor) checkVersion(op, call, x);
   }
+}
+
+function checkVersion(op: string, call: Call, { edge, shape, version }: Tensor): void {
+  if (edge === null || edge.node.op !== null || edge.node.version === version) return;
+  throw new GradientError(
+    op,
+    `a parameter of shape ${show(shape)} has changed since "${call.op.name}" saved it (version ${version}, now ${edge.node.version})`,
+    "run backward() before optimizer.step() or assign(), or compute the result again",
+  );
 }
 
 /** The calls on a path to one of the targets, in order. */
@@ -160,13 +163,17 @@ const zerosFor = ({ node, shape, dtype }: Edge, home: Backend): Tensor =>
 function runHooks(edge: Edge, sum: Tensor): Tensor {
   let g = sum;
   for (const hook of edge.hooks ?? []) {
-    const replaced = hook(g);
-    if (!(replaced instanceof Tensor) || replaced === g) continue;
+    // The hook may keep what it sees, and the walk will free its own.
+    const seen = alias(g);
+    enroll(seen);
+    const replaced = hook(seen);
+    if (!(replaced instanceof Tensor) || replaced === seen) continue;
     if (!sameShape(replaced.shape, edge.shape))
       throw new ShapeError(
         "registerHook",
         `the hook returned a gradient of shape ${show(replaced.shape)} for a tensor of shape ${show(edge.shape)}`,
       );
+    g.dispose();
     g = alias(replaced);
   }
   return g;
@@ -216,7 +223,7 @@ function throughDecomposition(
     );
     const edges = fresh.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? x.edge : null));
     const targets = new Set(edges.filter((edge) => edge !== null));
-    const { order, reached } = explore("backward", roots, targets);
+    const { order, reached } = explore(roots, targets);
     const met = new Set([...targets].filter((edge) => reached.has(edge)));
     if (roots.length > 0) walk(roots, leadingTo(met, order), { createGraph }, met, (edge, g) => found.set(edge, g));
     return edges.map((edge) => found.get(edge) ?? null);
