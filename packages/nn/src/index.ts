@@ -1,0 +1,23 @@
+export { GELU, type GELUOptions, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { Dropout, type DropoutOptions } from "./dropout.ts";
+export { Flatten, type FlattenOptions } from "./flatten.ts";
+export * as functional from "./functional.ts";
+export { Identity } from "./identity.ts";
+export * as init from "./init.ts";
+export { Linear, type LinearOptions } from "./linear.ts";
+export { CrossEntropyLoss, type CrossEntropyOptions, type LossOptions, MSELoss } from "./loss.ts";
+export { Module } from "./module.ts";
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from "./normalization.ts";
+export type { Reduction, Size2 } from "./options.ts";
+export {
+  AdaptiveAvgPool2d,
+  AvgPool2d,
+  type AvgPool2dOptions,
+  MaxPool2d,
+  type MaxPool2dOptions,
+  type OutputSize,
+} from "./pooling.ts";
+export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.ts";
+export { type Layer, Sequential } from "./sequential.ts";
+export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";

@@ -1,0 +1,61 @@
+import { ArgumentError, show } from "@descent/core";
+
+/** One number for both axes of an image, or one for each. */
+export type Size2 = number | Pair;
+export type Pair = readonly [height: number, width: number];
+
+/** How a loss per element or row becomes the result. */
+export type Reduction = "none" | "mean" | "sum";
+
+/** The given options over the defaults. Names that are no option are rejected, and so is what is no object. */
+export function withDefaults<O extends object>(op: string, given: O, defaults: Required<O>): Required<O> {
+  if (typeof given !== "object" || given === null || Object.getPrototypeOf(given) !== Object.prototype)
+    throw new ArgumentError(
+      op,
+      `expected an object of options, got ${given}`,
+      `write { ${Object.keys(defaults)[0]}: … } for ${Object.keys(defaults).join(", ")}`,
+    );
+  const merged = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, name))
+      throw new ArgumentError(
+        op,
+        `there is no option "${name}"`,
+        `the options are ${Object.keys(defaults).join(", ")}`,
+      );
+    if (value !== undefined) merged[name as keyof O] = value;
+  }
+  return merged;
+}
+
+/** Throws unless `value` is one of the words. */
+export function oneOf<T>(op: string, name: string, value: T, words: readonly T[]): T {
+  if (!words.includes(value))
+    throw new ArgumentError(op, `unknown ${name} "${value}"`, `use one of ${words.map((w) => `"${w}"`).join(", ")}`);
+  return value;
+}
+
+export const reductionOf = (op: string, reduction: Reduction): Reduction =>
+  oneOf(op, "reduction", reduction, ["mean", "sum", "none"]);
+
+/** Throws unless all sizes are integers of at least `least`. */
+export function checkSizes(op: string, sizes: Readonly<Record<string, number | readonly number[]>>, least = 1): void {
+  for (const [name, size] of Object.entries(sizes))
+    if (![size].flat().every((n) => Number.isInteger(n) && n >= least))
+      throw new ArgumentError(
+        op,
+        `${name} must be ${least > 0 ? "a positive" : "a non-negative"} integer, got ${typeof size === "number" ? size : show(size)}`,
+      );
+}
+
+/** Throws unless `value` lies in `[0, 1]`. */
+export function checkFraction(op: string, name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new ArgumentError(op, `${name} must lie in [0, 1], got ${value}`);
+}
+
+/** A size as height and width. */
+export function pair(op: string, name: string, size: Size2): Pair {
+  if (typeof size === "number") return [size, size];
+  if (size.length !== 2) throw new ArgumentError(op, `${name} must be a number or [height, width], got ${show(size)}`);
+  return size;
+}

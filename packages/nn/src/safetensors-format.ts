@@ -1,0 +1,227 @@
+import {
+  ArgumentError,
+  bytesPerElement,
+  DataError,
+  type DType,
+  fromTypedArray,
+  type Shape,
+  show,
+  type Tensor,
+  type TypedArray,
+} from "@descent/core";
+
+// A file is the length of the header (8 bytes, little-endian), the header (JSON, padded with spaces), and the elements of all tensors
+// without gaps (https://github.com/huggingface/safetensors#format). Typed arrays are little-endian wherever JavaScript runs today.
+
+/** A tensor as the file holds it. */
+export interface Contents<V = TypedArray> {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly values: V;
+}
+
+const METADATA = "__metadata__";
+const PREFIX = 8;
+const MAX_HEADER = 100_000_000;
+
+const NAMES: Record<DType, string> = { float64: "F64", float32: "F32", int32: "I32", bool: "BOOL" };
+
+interface Format {
+  readonly bytes: number;
+  readonly dtype: DType;
+  /** The elements, or `null` where one of them does not fit. */
+  readonly read: (bytes: ArrayBuffer) => TypedArray | null;
+}
+
+const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
+  ["F64", { bytes: 8, dtype: "float64", read: (b) => new Float64Array(b) }],
+  ["F32", { bytes: 4, dtype: "float32", read: (b) => new Float32Array(b) }],
+  ["F16", { bytes: 2, dtype: "float32", read: (b) => Float32Array.from(new Uint16Array(b), half) }],
+  ["BF16", { bytes: 2, dtype: "float32", read: brain }],
+  ["I64", { bytes: 8, dtype: "int32", read: long }],
+  ["I32", { bytes: 4, dtype: "int32", read: (b) => new Int32Array(b) }],
+  ["I16", { bytes: 2, dtype: "int32", read: (b) => Int32Array.from(new Int16Array(b)) }],
+  ["I8", { bytes: 1, dtype: "int32", read: (b) => Int32Array.from(new Int8Array(b)) }],
+  ["U8", { bytes: 1, dtype: "int32", read: (b) => Int32Array.from(new Uint8Array(b)) }],
+  ["BOOL", { bytes: 1, dtype: "bool", read: (b) => new Uint8Array(b).map((byte) => (byte === 0 ? 0 : 1)) }],
+]);
+
+/** The number that 16 bits of IEEE 754 stand for. */
+function half(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 === 0 ? 1 : -1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** The upper halves of float32 numbers. */
+function brain(bytes: ArrayBuffer): Float32Array {
+  return new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer);
+}
+
+/** Integers of 64 bits whose upper half only repeats the sign. */
+function long(bytes: ArrayBuffer): Int32Array | null {
+  const words = new Int32Array(bytes);
+  const low = new Int32Array(words.length / 2);
+  for (let i = 0; i < low.length; i++) {
+    low[i] = words[2 * i]!;
+    if (words[2 * i + 1] !== low[i]! >> 31) return null;
+  }
+  return low;
+}
+
+/** The bytes of a file. */
+export function pack(
+  op: string,
+  contents: readonly Contents[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): Uint8Array {
+  // Large elements first, so that all of them are aligned.
+  const order = [...contents].sort((a, b) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype));
+  const starts = new Map<string, number>();
+  let size = 0;
+  for (const { name, values } of order) {
+    if (name === METADATA) throw new ArgumentError(op, `the name "${METADATA}" is reserved`, "rename the tensor");
+    starts.set(name, size);
+    size += values.byteLength;
+  }
+  const entries = contents.map(({ name, dtype, shape, values }) => {
+    const start = starts.get(name)!;
+    return [name, { dtype: NAMES[dtype], shape, data_offsets: [start, start + values.byteLength] }] as const;
+  });
+  for (const [key, value] of Object.entries(metadata ?? {}))
+    if (typeof value !== "string") throw new ArgumentError(op, `the metadata "${key}" must be text, got ${value}`);
+  const named = metadata === undefined ? entries : [[METADATA, metadata] as const, ...entries];
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(named)));
+  const data = PREFIX + Math.ceil(json.length / 8) * 8;
+
+  const bytes = new Uint8Array(data + size);
+  new DataView(bytes.buffer).setUint32(0, data - PREFIX, true);
+  bytes.fill(SPACE, PREFIX + json.length, data).set(json, PREFIX);
+  for (const { name, values } of contents)
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), data + starts.get(name)!);
+  return bytes;
+}
+
+const SPACE = 0x20;
+
+/** An entry of the header, checked by itself. */
+interface Entry {
+  readonly name: string;
+  readonly format: Format;
+  readonly shape: Shape;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The tensors of a file. Nothing is allocated that the length of the file does not pay for. */
+export function unpack(op: string, where: string, bytes: Uint8Array): Record<string, Tensor> {
+  const fail: Fail = (problem) => {
+    throw new DataError(op, `${where}${problem}`, "the file is no safetensors file, or damaged");
+  };
+  const { header, data } = split(bytes, fail);
+  const entries = Object.entries(header).flatMap(([name, value]) => {
+    if (name === METADATA) {
+      checkMetadata(value, fail);
+      return [];
+    }
+    return [entryOf(name, value, fail)];
+  });
+  checkCoverage(entries, data.length, fail);
+  return Object.fromEntries(
+    entries.map(({ name, format, shape, start, end }) => {
+      const values = format.read(data.slice(start, end).buffer as ArrayBuffer);
+      if (values === null) return fail(`"${name}" holds integers beyond 32 bits`);
+      return [name, fromTypedArray(values, shape, format.dtype)];
+    }),
+  );
+}
+
+type Fail = (problem: string) => never;
+
+/** The header as parsed JSON, and the bytes behind it. */
+function split(bytes: Uint8Array, fail: Fail): { header: object; data: Uint8Array } {
+  if (bytes.length < PREFIX) return fail(`${bytes.length} bytes do not even hold the length of the header`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, PREFIX);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  const room = bytes.length - PREFIX;
+  if (length > Math.min(room, MAX_HEADER)) return fail(`the header claims ${length} bytes, and ${room} follow`);
+  // Of a plain type, for Node's Buffer would hand out views where copies are asked for.
+  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + PREFIX + length, room - length);
+  if (bytes[PREFIX] !== BRACE || length === 0) return fail('the header does not begin with "{"');
+  let text: string;
+  let header: object;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(PREFIX, PREFIX + length));
+    header = JSON.parse(text) as object;
+  } catch (error) {
+    return fail(`the header is no JSON (${(error as Error).message})`);
+  }
+  const twice = duplicateKey(text);
+  return twice === null ? { header, data } : fail(`the header has the key "${twice}" twice`);
+}
+
+const BRACE = 0x7b;
+
+/** The first key that an object of a valid JSON text has twice, which `JSON.parse` does not mind. */
+function duplicateKey(json: string): string | null {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < json.length; i++) {
+    if (json[i] === "{") open.push(new Set());
+    if (json[i] === "}") open.pop();
+    if (json[i] !== '"') continue;
+    const start = i;
+    for (i++; json[i] !== '"'; i++) if (json[i] === "\\") i++;
+    let next = i + 1;
+    while (json[next]?.trim() === "") next++;
+    if (json[next] !== ":") continue;
+    const key = JSON.parse(json.slice(start, i + 1)) as string;
+    if (open.at(-1)!.has(key)) return key;
+    open.at(-1)!.add(key);
+  }
+  return null;
+}
+
+function checkMetadata(value: unknown, fail: Fail): void {
+  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === "string"))
+    fail(`the ${METADATA} must map text to text`);
+}
+
+function entryOf(name: string, value: unknown, fail: Fail): Entry {
+  if (!isRecord(value)) return fail(`"${name}" is not described by an object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  const format = typeof dtype === "string" ? FORMATS.get(dtype) : undefined;
+  if (format === undefined)
+    return fail(`"${name}" has dtype ${JSON.stringify(dtype)}, known are ${[...FORMATS.keys()].join(", ")}`);
+  if (!isSizes(shape)) return fail(`"${name}" has no valid shape`);
+  if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${name}" has no valid data_offsets`);
+  const [start, end] = offsets as [number, number];
+  let size = format.bytes;
+  for (const n of shape) size *= n;
+  if (size !== end - start)
+    return fail(`"${name}" has ${end - start} bytes, but ${dtype} ${show(shape)} needs ${size}`);
+  return { name, format, shape, start, end };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+/** Throws unless the tensors fill the data one after the other, without gaps. */
+function checkCoverage(entries: readonly Entry[], size: number, fail: Fail): void {
+  let at = 0;
+  for (const { name, start, end } of [...entries].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start !== at)
+      fail(
+        `"${name}" begins at byte ${start} of the data, ${start < at ? "inside of another tensor" : `after a hole from ${at}`}`,
+      );
+    at = end;
+  }
+  if (at !== size) fail(`the tensors end at byte ${at} of the data, which has ${size}`);
+}
+
+// In Node and browsers alike, but in none of the libraries that the packages are compiled with.
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextDecoder: new (label: string, options: { fatal: boolean }) => { decode(bytes: Uint8Array): string };

@@ -1,0 +1,56 @@
+import { ArgumentError, IndexError, type Tensor } from "@descent/core";
+import { Module } from "./module.ts";
+import { snakeCase } from "./repr.ts";
+
+/** A module that maps one tensor to one tensor. */
+export type Layer = Module & { forward(x: Tensor): Tensor };
+
+/**
+ * Layers one after the other: each gets what the one before returned.
+ *
+ * Takes the layers as arguments, as an array, or as an object whose keys name them; otherwise their names are `0`, `1`, …
+ */
+export class Sequential extends Module {
+  readonly #layers: ReadonlyMap<string, Layer>;
+
+  constructor(...layers: readonly Layer[]);
+  constructor(layers: readonly Layer[] | Readonly<Record<string, Layer>>);
+  constructor(...given: readonly unknown[]) {
+    super();
+    const source = given.length === 1 && !(given[0] instanceof Module) ? (given[0] as object) : given;
+    const layers = Object.entries(source).map(([name, layer]) => [snakeCase(name), layer as Layer] as const);
+    for (const [name, layer] of layers) {
+      if (!(layer instanceof Module)) throw new ArgumentError("Sequential", `layer "${name}" is no module`);
+      if (name === "" || name.includes("."))
+        throw new ArgumentError("Sequential", `"${name}" cannot name a layer`, "use a name without dots");
+    }
+    this.#layers = new Map(layers);
+  }
+
+  get length(): number {
+    return this.#layers.size;
+  }
+
+  /** The layer at a position, which counts from the end where it is negative. */
+  at(index: number): Layer {
+    const layer = [...this].at(index);
+    if (layer === undefined || !Number.isInteger(index))
+      throw new IndexError("Sequential.at", `there is no layer ${index} among ${this.length}`);
+    return layer;
+  }
+
+  [Symbol.iterator](): IterableIterator<Layer> {
+    return this.#layers.values();
+  }
+
+  forward(x: Tensor): Tensor {
+    let y = x;
+    for (const layer of this) y = layer.call(y);
+    return y;
+  }
+
+  protected override *members(): Iterable<readonly [name: string, value: unknown]> {
+    yield* super.members();
+    yield* this.#layers;
+  }
+}

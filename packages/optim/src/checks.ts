@@ -1,0 +1,77 @@
+import { ArgumentError, Tensor } from "@descent/core";
+
+/** What an option may be. */
+export interface Check {
+  /** Completes "expected …". */
+  readonly expected: string;
+  test(value: unknown): boolean;
+}
+
+/** A check for every option: one that is forgotten does not compile. */
+export type Checks<O extends object> = { readonly [K in keyof O]-?: Check };
+
+const number = (expected: string, test: (value: number) => boolean): Check => ({
+  expected,
+  test: (value) => typeof value === "number" && test(value),
+});
+
+/** Any number but NaN and the infinities. */
+export const finite = number("a finite number", Number.isFinite);
+/** Zero or more. */
+export const nonNegative = number("a number ≥ 0", (value) => value >= 0 && value < Number.POSITIVE_INFINITY);
+/** More than zero. */
+export const positive = number("a number > 0", (value) => value > 0 && value < Number.POSITIVE_INFINITY);
+/** 0, 1, 2, … */
+export const count = number("an integer ≥ 0", (value) => Number.isInteger(value) && value >= 0);
+/** 1, 2, 3, … */
+export const positiveInteger = number("an integer ≥ 1", (value) => Number.isInteger(value) && value >= 1);
+/** `true` or `false`. */
+export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
+/** The decay rates of two moving averages. */
+export const betas: Check = {
+  expected: "two numbers in [0, 1)",
+  test: (value) =>
+    Array.isArray(value) && value.length === 2 && value.every((b) => typeof b === "number" && b >= 0 && b < 1),
+};
+/** What a check accepts, or nothing. */
+export const optional = (check: Check): Check => ({
+  expected: check.expected,
+  test: (value) => value === undefined || check.test(value),
+});
+/** One for every parameter group. */
+export const listOf = (check: Check, length: number): Check => ({
+  expected: `a list of ${length}, each ${check.expected}`,
+  test: (value) => Array.isArray(value) && value.length === length && value.every(check.test),
+});
+
+/** Names that no check is for, in sentences; `prefix` says where they stand. */
+export const unknownNames = (options: object, checks: object, prefix = ""): string[] =>
+  Object.keys(options)
+    .filter((name) => !Object.hasOwn(checks, name))
+    .map((name) => `${prefix}${name} is unknown (known: ${Object.keys(checks).join(", ")})`);
+
+/** Values that their checks do not accept, in sentences. */
+export const badValues = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] =>
+  (Object.keys(checks) as (keyof O & string)[])
+    .filter((name) => !checks[name].test(options[name]))
+    .map((name) => `${prefix}${name} is ${shown(options[name])}, expected ${checks[name].expected}`);
+
+/** Hands on options that are right, and throws with all that is wrong with others. */
+export function checked<O extends object>(op: string, options: O, checks: Checks<O>): O {
+  reject(op, [...unknownNames(options, checks), ...badValues(options, checks)]);
+  return options;
+}
+
+/** Throws if there are problems. */
+export function reject(op: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw new ArgumentError(op, problems.join("; "));
+}
+
+/** A value as messages show it. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (value instanceof Tensor) return `a tensor of shape [${value.shape.join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

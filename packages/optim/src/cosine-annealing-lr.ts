@@ -1,0 +1,25 @@
+import { checked, nonNegative, optional, positive } from "./checks.ts";
+import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
+
+export interface CosineAnnealingLROptions {
+  /** Steps from the initial rate down to the smallest. */
+  readonly TMax: number;
+  /** The smallest rate. Default 0. */
+  readonly etaMin?: number;
+}
+
+/** Half a cosine from `base` to `etaMin` over `TMax` steps, and back up after it (Loshchilov & Hutter 2017, without restarts). */
+export const cosineAnnealing =
+  ({ TMax, etaMin = 0 }: CosineAnnealingLROptions): Schedule =>
+  (t, base) =>
+    etaMin + ((base - etaMin) * (1 + Math.cos((Math.PI * t) / TMax))) / 2;
+
+/** Lowers the learning rate along half a cosine over `TMax` steps; after them it rises again, as PyTorch's does. */
+export class CosineAnnealingLR extends ScheduleLR {
+  constructor(optimizer: AnyOptimizer, options: CosineAnnealingLROptions) {
+    super(
+      optimizer,
+      cosineAnnealing(checked("CosineAnnealingLR", options, { TMax: positive, etaMin: optional(nonNegative) })),
+    );
+  }
+}

@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { cpu } from "@descent/backend-cpu";
+import { Parameter, setBackend, type Tensor, tensor } from "@descent/core";
+import "@descent/core/methods";
+import { beforeEach, describe, expect, test } from "vitest";
+import * as optim from "./index.ts";
+
+// What PyTorch answers. A name moves from PENDING to its table with its class: as long as it is in both or in neither, a test fails.
+
+interface Array32 {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+interface OptimizerCase {
+  readonly optimizer: string;
+  readonly options: object;
+  readonly groupLrs: readonly number[];
+  readonly params: readonly Array32[];
+  readonly grads: readonly (readonly (Array32 | null)[])[];
+  readonly trajectory: readonly (readonly Array32[])[];
+}
+
+interface SchedulerCase {
+  readonly scheduler: string;
+  readonly options: Record<string, unknown>;
+  readonly baseLrs: readonly number[];
+  readonly steps: number;
+  readonly lrs: readonly (readonly number[])[];
+}
+
+function cases<T>(file: string): readonly T[] {
+  const url = new URL(`../../testing/golden/${file}.json`, import.meta.url);
+  return (JSON.parse(readFileSync(url, "utf8")) as { cases: T[] }).cases;
+}
+
+const PENDING = {
+  optimizers: "Adagrad Adadelta RMSprop Rprop Adamax NAdam RAdam ASGD Adafactor Muon".split(" "),
+  schedulers: [
+    "MultiStepLR ExponentialLR ConstantLR LinearLR PolynomialLR CosineAnnealingWarmRestarts CyclicLR OneCycleLR",
+    "ReduceLROnPlateau MultiplicativeLR SequentialLR ChainedScheduler",
+  ].flatMap((names) => names.split(" ")),
+};
+
+const OPTIMIZERS: Record<string, new (params: never, options: never) => optim.SGD> = {
+  SGD: optim.SGD,
+  Adam: optim.Adam as never,
+  AdamW: optim.AdamW as never,
+};
+
+const LAMBDAS: Record<string, optim.LrLambda> = {
+  "0.95 ** epoch": (epoch) => 0.95 ** epoch,
+  "1 / (1 + epoch)": (epoch) => 1 / (1 + epoch),
+};
+const SCHEDULERS: Record<string, (optimizer: optim.SGD, options: never) => optim.ScheduleLR> = {
+  StepLR: (optimizer, options) => new optim.StepLR(optimizer, options),
+  CosineAnnealingLR: (optimizer, options) => new optim.CosineAnnealingLR(optimizer, options),
+  LambdaLR: (optimizer, { lrLambda }: { lrLambda: string[] }) =>
+    new optim.LambdaLR(optimizer, { lrLambda: lrLambda.map((text) => LAMBDAS[text]!) }),
+};
+
+beforeEach(() => setBackend(cpu()));
+
+const numbers = (x: Tensor): number[] => Array.from(x.dataSync());
+const toTensor = ({ shape, data }: Array32): Tensor => tensor([...data]).reshape(shape);
+
+describe("optimizers follow PyTorch's trajectories", () => {
+  const all = cases<OptimizerCase>("optimizers");
+
+  test.each(
+    all
+      .filter(({ optimizer }) => !PENDING.optimizers.includes(optimizer))
+      .map((c) => ({ ...c, title: `${c.optimizer} ${JSON.stringify(c.options)}` })),
+  )("$title", ({ optimizer: name, options, groupLrs, params, grads, trajectory }) => {
+    const parameters = params.map((p) => new Parameter(toTensor(p)));
+    const groups = parameters.map((p, i) => ({ params: [p], lr: groupLrs[i]! }));
+    const optimizer = new OPTIMIZERS[name]!(groups as never, options as never);
+    for (const [step, gradients] of grads.entries()) {
+      for (const [i, p] of parameters.entries()) {
+        const gradient = gradients[i] ?? null;
+        p.grad = gradient === null ? null : toTensor(gradient);
+      }
+      optimizer.step();
+      for (const [i, p] of parameters.entries()) {
+        const expected = trajectory[step]![i]!.data;
+        const size = Math.max(1, ...expected.map(Math.abs));
+        const error = Math.max(...numbers(p).map((x, k) => Math.abs(x - expected[k]!)));
+        expect(error, `step ${step}, parameter ${i}`).toBeLessThanOrEqual(2e-6 * size);
+      }
+    }
+  });
+
+  test("every case runs or is pending", () => {
+    const names = new Set(all.map(({ optimizer }) => optimizer));
+    expect([...names].filter((name) => name in optim).sort()).toEqual(Object.keys(OPTIMIZERS).sort());
+    expect([...names].filter((name) => !(name in optim)).sort()).toEqual([...PENDING.optimizers].sort());
+  });
+});
+
+describe("schedulers give PyTorch's learning rates", () => {
+  const all = cases<SchedulerCase>("schedulers");
+
+  test.each(
+    all
+      .filter(({ scheduler }) => !PENDING.schedulers.includes(scheduler))
+      .map((c) => ({ ...c, title: `${c.scheduler} ${JSON.stringify(c.options)}` })),
+  )("$title", ({ scheduler: name, options, baseLrs, steps, lrs }) => {
+    const optimizer = new optim.SGD(baseLrs.map((lr) => ({ params: new Parameter(tensor([1])), lr })));
+    const scheduler = SCHEDULERS[name]!(optimizer, options as never);
+    expect(lrs).toHaveLength(steps + 1);
+    for (const [t, expected] of lrs.entries()) {
+      expect(scheduler.lastEpoch).toBe(t);
+      expect(scheduler.getLastLr()).toEqual(optimizer.paramGroups.map(({ lr }) => lr));
+      for (const [i, lr] of scheduler.getLastLr().entries())
+        expect(Math.abs(lr - expected[i]!), `step ${t}, group ${i}`).toBeLessThanOrEqual(1e-14);
+      scheduler.step();
+    }
+  });
+
+  test("every case runs or is pending", () => {
+    const names = new Set(all.map(({ scheduler }) => scheduler));
+    expect([...names].filter((name) => name in optim).sort()).toEqual(Object.keys(SCHEDULERS).sort());
+    expect([...names].filter((name) => !(name in optim)).sort()).toEqual([...PENDING.schedulers].sort());
+  });
+});

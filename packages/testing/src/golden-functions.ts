@@ -1,0 +1,57 @@
+import { cat, stack, type Tensor, where } from "@descent/core";
+import "@descent/core/methods";
+import { functional } from "@descent/nn";
+
+/** What the files give, by name; `never` because each function knows its own type. */
+type Arguments = Readonly<Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "approximate", never>>;
+
+/** Our call of an op of functions.json and edges.json, given inputs and arguments by name. */
+type Call = (inputs: Readonly<Record<string, Tensor>>, args: Arguments) => Tensor;
+
+const each = <const N extends string>(names: readonly N[], call: (name: N) => Call): Record<N, Call> =>
+  Object.fromEntries(names.map((name) => [name, call(name)])) as Record<N, Call>;
+
+const UNARY = ["neg", "abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square"] as const;
+const MORE_UNARY = ["sin", "cos", "tanh", "sigmoid", "erf", "relu", "silu", "floor", "ceil", "round"] as const;
+const BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "matmul"] as const;
+const REDUCTIONS = ["sum", "mean", "var", "std", "amax", "amin", "logsumexp"] as const;
+const ALONG_AXIS = ["softmax", "logSoftmax", "cumsum", "argmax"] as const;
+
+/** What calls the op of that name. An op of the golden files that is not here is listed as pending in golden.test.ts. */
+export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
+  ...each(
+    [...UNARY, ...MORE_UNARY],
+    (name) =>
+      ({ a }) =>
+        a![name](),
+  ),
+  ...each(
+    BINARY,
+    (name) =>
+      ({ a, b }) =>
+        a![name](b!),
+  ),
+  ...each(
+    REDUCTIONS,
+    (name) =>
+      ({ a }, { dim, keepdim }) =>
+        a![name](dim ?? undefined, { keepdim }),
+  ),
+  ...each(
+    ALONG_AXIS,
+    (name) =>
+      ({ a }, { dim }) =>
+        a![name](dim),
+  ),
+  gelu: ({ a }, args) => functional.gelu(a!, args),
+  clamp: ({ a }, { min, max }) => a!.clamp(min, max),
+  sort: ({ a }, { dim }) => a!.sort({ dim }).values,
+  permute: ({ a }, { dims }) => a!.permute(dims),
+  flip: ({ a }, { dims }) => a!.flip(dims),
+  expand: ({ a }, { shape }) => a!.expand(shape),
+  cat: ({ a, b }, { dim }) => cat([a!, b!], dim),
+  stack: ({ a, b }, { dim }) => stack([a!, b!], dim),
+  where: ({ condition, a, b }) => where(condition!, a!, b!),
+  gather: ({ a, index }, { dim }) => a!.gather(dim, index!),
+  indexSelect: ({ a, index }, { dim }) => a!.indexSelect(dim, index!),
+};

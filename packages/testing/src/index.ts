@@ -1,0 +1,1 @@
+export { type CountingBackend, countingBackend } from "./counting-backend.ts";
