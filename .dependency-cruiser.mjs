@@ -9,7 +9,7 @@ const ARROWS = {
   optim: ["core"],
   data: ["core"],
   descent: ["core", "backend-cpu", "nn", "optim", "data"],
-  testing: ["core", "nn", "optim"],
+  testing: ["core", "backend-cpu", "nn", "optim"],
 };
 /** Packages that promise to run anywhere and to depend on nothing but the packages above. */
 const PURE = ["core", "backend-cpu", "nn", "optim"];

@@ -13,7 +13,7 @@ export interface Operand<H = unknown> extends Spec {
   readonly handle: H;
 }
 
-/** Element by element, the result has the dtype of the operand. NaN in, NaN out. */
+/** Element by element, the result has the dtype of the operand. NaN stays NaN, but for `sign`, which gives 0; `round` goes to even. */
 export type UnaryFn =
   | "neg"
   | "abs"
@@ -34,7 +34,7 @@ export type UnaryFn =
   | "ceil"
   | "round";
 
-/** Both operands have one dtype, which is also the result's. `maximum` and `minimum` hand on NaN, `round` goes to even. */
+/** Both operands have one dtype, which is also the result's. `maximum` and `minimum` hand on NaN. */
 export type ArithmeticFn = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum";
 /** Both operands have one dtype; the result is bool. */
 export type ComparisonFn = "eq" | "ne" | "lt" | "le" | "gt" | "ge";

@@ -93,7 +93,7 @@ export {
   type View,
 } from "./shape.ts";
 export { enableGrad, type Hook, isGradEnabled, noGrad } from "./tape.ts";
-export { detach, keep, type NestedArray, Tensor } from "./tensor.ts";
+export { detach, keep, type NestedArray, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
 export { Generator, type GeneratorState, threefry, uniform24, uniform53 } from "./threefry.ts";
 export { type Differentiable, type GradcheckOptions, gradcheck, gradgradcheck } from "./transforms.ts";
 export type { BackwardOptions } from "./walk.ts";

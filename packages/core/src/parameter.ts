@@ -4,7 +4,7 @@ import { DisposedError, DTypeError, ShapeError } from "./errors.ts";
 import { to } from "./ops/cast.ts";
 import { sameShape, show } from "./shape.ts";
 import { noGrad } from "./tape.ts";
-import { mixedBackends, Tensor } from "./tensor.ts";
+import { mixedBackends, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
 
 /** A tensor that lives in a field and whose value can be replaced. */
 abstract class Variable extends Tensor {
@@ -37,7 +37,8 @@ abstract class Variable extends Tensor {
 
   /** @internal Moves value and gradient to another backend or dtype; the object, and so its place in an optimizer, stays. */
   relocate(target: Backend | DType): void {
-    const { requiresGrad, grad } = this;
+    const { requiresGrad } = this;
+    const grad = peekGrad(this);
     const [value, moved] = noGrad(() => [to(this, target), grad && to(grad, target)]);
     const next = value.storage!.retain();
     this.storage?.release();
@@ -45,7 +46,7 @@ abstract class Variable extends Tensor {
     this.edge = null;
     (this as { dtype: DType }).dtype = value.dtype;
     this.requiresGrad = requiresGrad && isFloat(value.dtype);
-    if (this.requiresGrad) this.grad = moved;
+    if (this.requiresGrad) replaceGrad(this, moved);
   }
 }
 

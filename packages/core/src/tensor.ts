@@ -221,6 +221,16 @@ export function setGrad(leaf: Leaf, value: Tensor | null, seen = false): void {
   leaf.seen = seen;
 }
 
+/** @internal A leaf's gradient for a look: reading `grad` itself means that user code may hold it, and that only the collector frees it. */
+export function peekGrad({ edge }: Tensor): Tensor | null {
+  return edge?.node.op === null ? edge.node.grad : null;
+}
+
+/** @internal Puts a gradient that the library made, and nobody has seen, into a leaf. */
+export function replaceGrad({ edge }: Tensor, value: Tensor | null): void {
+  if (edge?.node.op === null) setGrad(edge.node, value === null ? null : keep(value));
+}
+
 /** The error for operands that live in different places. */
 export function mixedBackends(op: string, a: Backend, b: Backend): BackendError {
   const problem =

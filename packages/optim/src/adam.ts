@@ -4,6 +4,7 @@ import { Optimizer } from "./optimizer.ts";
 import type { Params } from "./param-groups.ts";
 import { penalized, type Rule } from "./rule.ts";
 
+/** Options of Adam and AdamW. */
 export interface AdamHyper {
   /** Learning rate. Default 1e-3. */
   readonly lr: number;
@@ -19,6 +20,7 @@ export interface AdamHyper {
   readonly maximize: boolean;
 }
 
+/** What Adam and AdamW remember of a parameter: averages of the gradient and of its square. */
 export interface AdamState {
   readonly expAvg: Tensor;
   readonly expAvgSq: Tensor;

@@ -58,8 +58,15 @@ export const badValues = <O extends object>(options: O, checks: Checks<O>, prefi
 
 /** Hands on options that are right, and throws with all that is wrong with others. */
 export function checked<O extends object>(op: string, options: O, checks: Checks<O>): O {
+  rejectNonObject(op, options, checks);
   reject(op, [...unknownNames(options, checks), ...badValues(options, checks)]);
   return options;
+}
+
+/** Throws where something else stands in the place of options, such as a bare learning rate. */
+export function rejectNonObject(op: string, options: unknown, checks: object): void {
+  if (typeof options !== "object" || options === null)
+    throw new ArgumentError(op, `expected options { ${Object.keys(checks).join(", ")} }, got ${shown(options)}`);
 }
 
 /** Throws if there are problems. */

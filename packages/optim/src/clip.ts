@@ -1,7 +1,6 @@
-import { ArgumentError, div, maximum, noGrad, scope, Tensor, zeros } from "@descent/core";
+import { ArgumentError, div, maximum, noGrad, peekGrad, replaceGrad, scope, Tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
 import { type Check, checked, shown } from "./checks.ts";
-import { gradientOf, replaceGradient } from "./gradient.ts";
 import { listed } from "./param-groups.ts";
 
 /** Options of `clipGradNorm`. */
@@ -29,7 +28,7 @@ export function clipGradNorm(
   if (graded.length === 0) return zeros([]);
   return noGrad(() =>
     scope(() => {
-      const total = totalNorm(graded.map(gradientOf) as Tensor[], normType);
+      const total = totalNorm(graded.map(peekGrad) as Tensor[], normType);
       const scale = div(maxNorm, total.add(1e-6)).clamp(0, 1);
       replaceAll(graded, (g) => g.mul(scale.to(g.dtype)));
       return total;
@@ -50,12 +49,12 @@ function withGradient(op: string, parameters: Tensor | Iterable<Tensor>): Tensor
   for (const [i, leaf] of leaves.entries())
     if (!(leaf instanceof Tensor))
       throw new ArgumentError(op, `item ${i} of the parameters is ${shown(leaf)}`, "pass module.parameters()");
-  return (leaves as Tensor[]).filter((leaf) => (gradientOf(leaf)?.numel() ?? 0) > 0);
+  return (leaves as Tensor[]).filter((leaf) => (peekGrad(leaf)?.numel() ?? 0) > 0);
 }
 
 function replaceAll(leaves: readonly Tensor[], fn: (g: Tensor) => Tensor): void {
-  const clipped = leaves.map((leaf) => fn(gradientOf(leaf)!));
-  for (const [i, leaf] of leaves.entries()) replaceGradient(leaf, clipped[i]!);
+  const clipped = leaves.map((leaf) => fn(peekGrad(leaf)!));
+  for (const [i, leaf] of leaves.entries()) replaceGrad(leaf, clipped[i]!);
 }
 
 /** `(Σ |g|ᵖ)^(1/p)` over the elements of all tensors. */

@@ -1,6 +1,7 @@
 import { checked, nonNegative, optional, positive } from "./checks.ts";
 import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
 
+/** Options of `CosineAnnealingLR`. */
 export interface CosineAnnealingLROptions {
   /** Steps from the initial rate down to the smallest. */
   readonly TMax: number;

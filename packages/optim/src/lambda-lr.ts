@@ -4,6 +4,7 @@ import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
 /** Gives the factor of the initial learning rate at an epoch. */
 export type LrLambda = (epoch: number) => number;
 
+/** Options of `LambdaLR`. */
 export interface LambdaLROptions {
   /** One function for all parameter groups, or one for each. */
   readonly lrLambda: LrLambda | readonly LrLambda[];

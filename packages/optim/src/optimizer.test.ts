@@ -154,6 +154,10 @@ describe("rejects", () => {
     ],
     // Options.
     ["SGD: lr is -0.1, expected a number ≥ 0", () => new SGD([a()], { lr: -0.1 })],
+    [
+      "Adam: expected options { lr, betas, eps, weightDecay, amsgrad, maximize }, got 0.1",
+      () => new Adam([a()], 0.1 as never),
+    ],
     ["SGD: lr is NaN, expected a number ≥ 0", () => new SGD([a()], { lr: Number.NaN })],
     ['SGD: lr is "0.1", expected a number ≥ 0', () => new SGD([a()], { lr: "0.1" as never })],
     ["SGD: lr is -1, expected a number ≥ 0", () => new SGD([{ params: [a()], lr: -1 }])],

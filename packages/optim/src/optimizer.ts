@@ -1,7 +1,6 @@
-import { detach, enableGrad, keep, noGrad, type Parameter, scope, type Tensor } from "@descent/core";
+import { detach, enableGrad, keep, noGrad, type Parameter, peekGrad, scope, type Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { reject, unknownNames } from "./checks.ts";
-import { gradientOf } from "./gradient.ts";
+import { reject, rejectNonObject, unknownNames } from "./checks.ts";
 import {
   type GroupOptions,
   groupOf,
@@ -25,6 +24,7 @@ export class Optimizer<H extends object, S extends State<S>> {
   readonly #slots = new Map<Parameter, Slot<S>>();
 
   constructor(rule: Rule<H, S>, params: Params<H>, options: Partial<H> = {}) {
+    rejectNonObject(rule.name, options, rule.checks);
     reject(rule.name, unknownNames(options, rule.checks));
     this.#rule = rule;
     this.#defaults = withDefaults(rule.defaults, options);
@@ -94,7 +94,7 @@ export class Optimizer<H extends object, S extends State<S>> {
   #updates(): Update<S>[] {
     return this.paramGroups.flatMap((group) =>
       group.params.flatMap((parameter) => {
-        const g = gradientOf(parameter);
+        const g = peekGrad(parameter);
         return g === null ? [] : [this.#update(parameter, g, group)];
       }),
     );

@@ -133,7 +133,9 @@ describe("ScheduleLR", () => {
   test.each<[string, (optimizer: SGD) => unknown]>([
     ["StepLR: stepSize is 0, expected an integer ≥ 1", (o) => new StepLR(o, { stepSize: 0 })],
     ["StepLR: stepSize is 2.5, expected an integer ≥ 1", (o) => new StepLR(o, { stepSize: 2.5 })],
-    ["StepLR: stepSize is undefined, expected an integer ≥ 1", (o) => new StepLR(o, 7 as never)],
+    ["StepLR: stepSize is undefined, expected an integer ≥ 1", (o) => new StepLR(o, {} as never)],
+    ["StepLR: expected options { stepSize, gamma }, got 7", (o) => new StepLR(o, 7 as never)],
+    ["LambdaLR: expected options { lrLambda }, got a function", (o) => new LambdaLR(o, (() => 1) as never)],
     ["StepLR: gamma is -1, expected a number ≥ 0", (o) => new StepLR(o, { stepSize: 2, gamma: -1 })],
     [
       'StepLR: step_size is unknown (known: stepSize, gamma); gamma is "x", expected a number ≥ 0',

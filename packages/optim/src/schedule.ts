@@ -51,6 +51,7 @@ export class ScheduleLR {
     return this.#ratesAt(this.#t);
   }
 
+  /** Where the schedule stands, as plain numbers. */
   stateDict(): ScheduleStateDict {
     const groups = this.#optimizer.paramGroups;
     return {

@@ -4,6 +4,7 @@ import { Optimizer } from "./optimizer.ts";
 import type { Params } from "./param-groups.ts";
 import { penalized, type Rule } from "./rule.ts";
 
+/** Options of SGD. */
 export interface SGDHyper {
   /** Learning rate. Default 1e-3. */
   readonly lr: number;
@@ -19,6 +20,7 @@ export interface SGDHyper {
   readonly maximize: boolean;
 }
 
+/** What SGD remembers of a parameter. */
 export interface SGDState {
   readonly momentumBuffer: Tensor | null;
 }

@@ -1,6 +1,7 @@
 import { checked, nonNegative, optional, positiveInteger } from "./checks.ts";
 import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
 
+/** Options of `StepLR`. */
 export interface StepLROptions {
   /** Steps between two drops. */
   readonly stepSize: number;
