@@ -29,8 +29,8 @@ const putOp: Op<[values: Tensor, index: Tensor], { axis: number; shape: Shape }>
   vjp: [(g, { inputs: [, index], attrs }) => takeOp([g, index], attrs.axis), null],
 });
 
-/** Asynchronous devices cannot look: there an index out of range reads or writes nothing of meaning. */
-function checkIndex(op: string, index: Tensor, size: number, axis: number): void {
+/** @internal Asynchronous devices cannot look: there an index out of range reads or writes nothing of meaning. */
+export function checkIndex(op: string, index: Tensor, size: number, axis: number): void {
   if (index.dtype !== "int32")
     throw new DTypeError(op, `the index has dtype ${index.dtype}`, 'convert it with .to("int32")');
   if (index.numel() === 0 || !index.backend.synchronous) return;

@@ -3,7 +3,7 @@ import { composite, floating } from "../op.ts";
 import { normalizeAxis, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { div, exp, log, mul, neg, sub } from "./elementwise.ts";
-import { gather, oneHot } from "./indexing.ts";
+import { checkIndex, gather, oneHot } from "./indexing.ts";
 import { squeeze, unsqueeze } from "./movement.ts";
 import { amax } from "./reduce.ts";
 import { sum } from "./sum.ts";
@@ -67,4 +67,8 @@ const softmaxCrossEntropyOp = composite<[logits: Tensor, target: Tensor]>({
 });
 
 /** The cross-entropy of `softmax(logits)` `[N, C]` against int32 classes `[N]`, one loss per row: `[N]`. */
-export const softmaxCrossEntropy = (logits: Tensor, target: Tensor): Tensor => softmaxCrossEntropyOp([logits, target]);
+export function softmaxCrossEntropy(logits: Tensor, target: Tensor): Tensor {
+  // A fused kernel cannot be asked to look.
+  if (logits.ndim === 2 && target.dtype === "int32") checkIndex("softmaxCrossEntropy", target, logits.shape[1]!, 1);
+  return softmaxCrossEntropyOp([logits, target]);
+}
