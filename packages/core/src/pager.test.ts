@@ -238,6 +238,19 @@ describe("eviction", () => {
     expect(pager.stats).toMatchObject({ evictions: 2, reloads: 1, reloadedBytes: 8 * KIB });
   });
 
+  test("counts the budget from base", () => {
+    const { pager, write } = setup({ budget: 32 * KIB, base: 64 * KIB });
+    for (let i = 0; i < 4; i++) write(8 * KIB, i);
+    expect(pager.stats.evictions).toBe(0);
+  });
+
+  test("takes no more than 32 MiB at once", () => {
+    const nothing = { copyOut: () => new Uint8Array(0), copyIn: () => {}, grow: () => true };
+    const pager = new Pager(nothing, { budget: 256 * 2 ** 20 });
+    for (let i = 0; i < 17; i++) pager.run("write", [], [16 * 2 ** 20], () => {});
+    expect(pager.stats.evictions).toBe(2);
+  });
+
   test("brings back a small block without its neighbours", () => {
     const { pager, write, read } = setup({ budget: 16 * KIB });
     const blocks = Array.from({ length: 64 }, (_, i) => write(64, i));

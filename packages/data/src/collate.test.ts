@@ -1,5 +1,6 @@
 import { cpu } from "@descent/backend-cpu";
-import { ArgumentError, DTypeError, ShapeError, setBackend, type Tensor, tensor } from "@descent/core";
+import { ArgumentError, DTypeError, ShapeError, setBackend, type Tensor, tensor, withBackend } from "@descent/core";
+import { countingBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import { collate } from "./collate.ts";
 
@@ -48,6 +49,18 @@ describe("collate", () => {
       ["float32", [0.5, 1.5]],
       ["int32", [2, 3]],
     ]);
+  });
+
+  test("leaves nothing behind but the batch", () => {
+    const backend = countingBackend();
+    withBackend(backend, () => {
+      const samples = [tensor([1, 2]), tensor([3, 4])];
+      const batches = [collate(samples), collate([new Float32Array(2), new Float32Array(2)])];
+      for (const sample of samples) sample.dispose();
+      expect(backend.liveBytes).toBe(2 * 16);
+      for (const batch of batches) batch.dispose();
+      expect(backend.liveBytes).toBe(0);
+    });
   });
 
   test("says which entries do not fit together", () => {

@@ -1,4 +1,4 @@
-import { ArgumentError, ShapeError, sameShape, show, stack, Tensor, tensor } from "@descent/core";
+import { ArgumentError, ShapeError, sameShape, scope, show, stack, Tensor, tensor } from "@descent/core";
 
 type NumericArray = ArrayLike<number> & ArrayBufferView;
 
@@ -24,9 +24,11 @@ type Kind = "tensor" | "typed array" | "number" | "boolean" | "string" | "array"
 const MERGE: Record<Kind, (items: readonly never[], at: string) => unknown> = {
   tensor: stackAll,
   "typed array": (items: readonly NumericArray[], at) =>
-    stackAll(
-      items.map((item) => tensor(item)),
-      at,
+    scope(() =>
+      stackAll(
+        items.map((item) => tensor(item)),
+        at,
+      ),
     ),
   number: (items: readonly number[]) => tensor(items, { dtype: items.every(Number.isInteger) ? "int32" : "float32" }),
   boolean: (items: readonly boolean[]) => tensor(items),
@@ -96,7 +98,7 @@ function stackAll(tensors: readonly Tensor[], at: string): Tensor {
       `${place(at)} has shape ${show(tensors[other]!.shape)} in sample ${other} and ${show(shape)} in sample 0`,
       REMEDY,
     );
-  return stack(tensors);
+  return scope(() => stack(tensors));
 }
 
 const REMEDY = "give all samples one form, or pass a collate function";

@@ -1,7 +1,7 @@
 import { cpu } from "@descent/backend-cpu";
 import { ArgumentError, arange, Generator, manualSeed, setBackend, type Tensor } from "@descent/core";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { DataLoader, type DataLoaderOptions } from "./data-loader.ts";
 import { type Dataset, TensorDataset } from "./dataset.ts";
 
@@ -20,6 +20,10 @@ const ascending = (values: readonly number[]): number[] => [...values].sort((a, 
 
 const size = fc.integer({ min: 1, max: 40 });
 const seed = fc.maxSafeInteger();
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
 
 describe("DataLoader", () => {
   test("visits every sample once per epoch, in batches of one size but the last", () => {
@@ -115,6 +119,18 @@ describe("DataLoader", () => {
     for await (const _ of load(4, {})) seen.push(turns);
     clearImmediate(next);
     expect(seen.every((turn, i) => i === 0 || turn > seen[i - 1]!)).toBe(true);
+  });
+
+  test("does so where there is no setImmediate, as in browsers", async () => {
+    let turned = false;
+    const next = setImmediate(() => {
+      turned = true;
+    });
+    vi.stubGlobal("setImmediate", undefined);
+    const seen: number[] = [];
+    for await (const batch of load(20, {})) seen.push(...batch);
+    clearImmediate(next);
+    expect([seen, turned]).toEqual([upTo(20), true]);
   });
 
   test("fetches no batch ahead of the loop, and stops when the loop does", async () => {

@@ -1,5 +1,7 @@
+import "@descent/core/methods";
 import { cpu } from "@descent/backend-cpu";
 import { ArgumentError, arange, IndexError, ShapeError, setBackend, tensor, zeros } from "@descent/core";
+import { countingBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import { type Dataset, Subset, TensorDataset } from "./dataset.ts";
 
@@ -24,6 +26,13 @@ describe("TensorDataset", () => {
       [4, 5],
     ]);
     expect([ys.dtype, ys.toArray()]).toEqual(["int32", [12, 10, 12]]);
+  });
+
+  test("leaves nothing behind but the batch", () => {
+    const backend = countingBackend();
+    const [row] = new TensorDataset(x.to(backend)).batch(Int32Array.of(1));
+    expect(row.toArray()).toEqual([[2, 3]]);
+    expect(backend.liveBytes).toBe((6 + 2) * 4);
   });
 
   test("rejects tensors that do not belong together, and samples that are not there", () => {

@@ -1,6 +1,6 @@
 import type { Tensor } from "@descent/core";
 import { scope } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { oneOf, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 

@@ -1,6 +1,6 @@
 import { ArgumentError, conv2d as conv2dOp, type Parameter, padZeros, scope, type Tensor } from "@descent/core";
+import { Module } from "./base.ts";
 import { onImages } from "./images.ts";
-import { Module } from "./module.ts";
 import { checkSizes, oneOf, type Pair, pair, type Size2, withDefaults } from "./options.ts";
 import { python } from "./repr.ts";
 import { weightAndBias } from "./variables.ts";

@@ -1,5 +1,5 @@
 import { defaultGenerator, dropout as dropoutOp, type Generator, type Tensor } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { checkFraction, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 

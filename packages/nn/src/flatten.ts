@@ -1,5 +1,5 @@
 import type { Tensor } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 

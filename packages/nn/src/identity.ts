@@ -1,5 +1,5 @@
 import type { Tensor } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 
 /** Returns what it gets: a placeholder for a layer. */
 export class Identity extends Module {

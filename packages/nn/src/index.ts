@@ -1,4 +1,5 @@
 export { GELU, type GELUOptions, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+export { Module } from "./base.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
 export { Dropout, type DropoutOptions } from "./dropout.ts";
 export { Flatten, type FlattenOptions } from "./flatten.ts";
@@ -7,7 +8,6 @@ export { Identity } from "./identity.ts";
 export * as init from "./init.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export { CrossEntropyLoss, type CrossEntropyOptions, type LossOptions, MSELoss } from "./loss.ts";
-export { Module } from "./module.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from "./normalization.ts";
 export type { Reduction, Size2 } from "./options.ts";
 export {

@@ -1,5 +1,5 @@
 import { linear as linearOp, type Parameter, type Tensor } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { checkSizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 import { weightAndBias } from "./variables.ts";

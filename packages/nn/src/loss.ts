@@ -10,7 +10,7 @@ import {
   type Tensor,
   where,
 } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { checkFraction, type Reduction, reductionOf, withDefaults } from "./options.ts";
 
 /** Options of `mseLoss`. */

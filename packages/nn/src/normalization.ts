@@ -13,7 +13,7 @@ import {
   type Tensor,
   zeros,
 } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { checkFraction, checkSizes, withDefaults } from "./options.ts";
 import { keywords, python } from "./repr.ts";
 import { buffer, parameter } from "./variables.ts";

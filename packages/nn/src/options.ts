@@ -9,7 +9,7 @@ export type Reduction = "none" | "mean" | "sum";
 
 /** The given options over the defaults. Names that are no option are rejected, and so is what is no object. */
 export function withDefaults<O extends object>(op: string, given: O, defaults: Required<O>): Required<O> {
-  if (typeof given !== "object" || given === null || Object.getPrototypeOf(given) !== Object.prototype)
+  if (typeof given !== "object" || given === null)
     throw new ArgumentError(
       op,
       `expected an object of options, got ${given}`,

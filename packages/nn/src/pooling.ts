@@ -8,8 +8,8 @@ import {
   type Tensor,
   tensor,
 } from "@descent/core";
+import { Module } from "./base.ts";
 import { onImages } from "./images.ts";
-import { Module } from "./module.ts";
 import { checkSizes, pair, type Size2, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 

@@ -1,5 +1,5 @@
 import { cpu } from "@descent/backend-cpu";
-import { Buffer, ones, setBackend } from "@descent/core";
+import { Buffer, ones, setBackend, type Tensor } from "@descent/core";
 import { expect, test } from "vitest";
 import * as nn from "./index.ts";
 import { python, snakeCase } from "./repr.ts";
@@ -77,7 +77,9 @@ class Block extends nn.Module {
     new nn.Linear(2, 2),
   ];
   readonly scales = [new Buffer(ones([1]))];
-  forward(): void {}
+  forward(x: Tensor): Tensor {
+    return x;
+  }
   protected override extraRepr(): string {
     return "width=2";
   }

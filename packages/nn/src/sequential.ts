@@ -1,5 +1,5 @@
 import { ArgumentError, IndexError, type Tensor } from "@descent/core";
-import { Module } from "./module.ts";
+import { Module } from "./base.ts";
 import { snakeCase } from "./repr.ts";
 
 /** A module that maps one tensor to one tensor. */

@@ -35,19 +35,20 @@ export function expectClose(
     assert.fail(`${what} ${show(want.shape)} has ${got.data.length} elements, expected ${want.data.length}`);
   const { rtol = 1e-4, atol = 1e-5 } = typeof tolerance === "number" ? { rtol: tolerance, atol: tolerance } : tolerance;
   const exact = rtol === 0 && atol === 0;
+  const allowed = (b: number): number => atol + rtol * Math.abs(b);
+  // Anything would be close to an infinity.
+  const close = (a: number, b: number): boolean =>
+    Object.is(a, b) || (!exact && (a === b || (Number.isFinite(b) && Math.abs(a - b) <= allowed(b))));
   const wrong: number[] = [];
-  for (let i = 0; i < want.data.length; i++) {
-    const [a, b] = [got.data[i]!, want.data[i]!];
-    if (Object.is(a, b) || (!exact && (a === b || Math.abs(a - b) <= atol + rtol * Math.abs(b)))) continue;
-    wrong.push(i);
-  }
+  for (let i = 0; i < want.data.length; i++) if (!close(got.data[i]!, want.data[i]!)) wrong.push(i);
   const [first] = wrong;
   if (first === undefined) return;
   const [a, b] = [got.data[first]!, want.data[first]!];
-  const allowed = exact ? "" : `, which are ${Math.abs(a - b)} apart where ${atol + rtol * Math.abs(b)} is allowed`;
+  const apart =
+    exact || !Number.isFinite(a - b) ? "" : `, which are ${Math.abs(a - b)} apart where ${allowed(b)} is allowed`;
   const also = wrong.length === 1 ? "" : `; ${wrong.length} of ${want.data.length} elements are off`;
   assert.fail(
-    `${what} ${show(want.shape)} at ${show(indexOf(first, want.shape))}: ${text(a)}, expected ${text(b)}${allowed}${also}`,
+    `${what} ${show(want.shape)} at ${show(indexOf(first, want.shape))}: ${text(a)}, expected ${text(b)}${apart}${also}`,
   );
 }
 

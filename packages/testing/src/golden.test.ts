@@ -1,42 +1,41 @@
-import { cpu } from "@descent/backend-cpu";
 import * as core from "@descent/core";
-import { type Backend, grad, withBackend } from "@descent/core";
 import { functional } from "@descent/nn";
-import { describe, expect, test } from "vitest";
-import { expectClose } from "./expect-close.ts";
-import { type FunctionCase, goldenCases, goldenTensor, titleOf } from "./golden.ts";
-import { GOLDEN_FUNCTIONS } from "./golden-functions.ts";
+import { expect, test } from "vitest";
+import { type FunctionCase, goldenCases, titleOf } from "./golden.ts";
+import { DEVIATIONS, GOLDEN_FUNCTIONS } from "./golden-functions.ts";
 
-const CASES = [...goldenCases<FunctionCase>("functions"), ...goldenCases<FunctionCase>("edges")];
-const PENDING = [];
-test.each(CASES.filter((c) => c.op in GOLDEN_FUNCTIONS))("$op $args", (c) => {
-  withBackend(cpu(), () => {
-    const inputs = Object.fromEntries(
-      Object.entries(c.inputs).map(([name, x]) => [
-        name,
-        goldenTensor(x, { requiresGrad: c.grads !== undefined && name in c.grads }),
-      ]),
-    );
-    const y = GOLDEN_FUNCTIONS[c.op]!(inputs, c.args as never);
-    const errs: string[] = [];
-    const tr = (f: () => void) => {
-      try {
-        f();
-      } catch (e) {
-        errs.push((e as Error).message);
-      }
-    };
-    tr(() => expectClose(y, { dtype: "float32", ...c.output }, {}, "output"));
-    if (c.grads) {
-      const names = Object.keys(c.grads);
-      const gs = grad(
-        y,
-        names.map((n) => inputs[n]!),
-        { gradOutputs: goldenTensor(c.gradOutput!) },
-      );
-      names.forEach((n, i) => tr(() => expectClose(gs[i]!, c.grads![n]!, {}, "grad " + n)));
-    }
-    if (errs.length) throw new Error(errs.join(" | "));
-  });
+// The values are compared in the conformance suite, on every backend. Here: nothing is forgotten.
+
+/** Ops of the golden files that do not exist yet. They move to GOLDEN_FUNCTIONS with their function. */
+const PENDING = [
+  "tan atan atan2 asin acos sinh cosh atanh log2 prod norm einsum pad tril",
+  "softplus elu leakyRelu selu hardswish hardsigmoid mish relu6 logSigmoid softsign",
+].flatMap((names) => names.split(" "));
+
+const cases = [...goldenCases<FunctionCase>("functions"), ...goldenCases<FunctionCase>("edges")];
+const names = (values: Iterable<string>): string[] => [...new Set(values)].sort();
+
+test("every op of the golden files is called or pending", () => {
+  expect(names([...Object.keys(GOLDEN_FUNCTIONS), ...PENDING])).toEqual(names(cases.map(({ op }) => op)));
+  expect(PENDING.filter((name) => name in GOLDEN_FUNCTIONS)).toEqual([]);
 });
-console.log([...new Set(CASES.map((c) => c.op).filter((o) => !(o in GOLDEN_FUNCTIONS)))].join(" "));
+
+test("what is pending has no function yet", () => {
+  expect(PENDING.filter((name) => name in core || name in core.Tensor.prototype || name in functional)).toEqual([]);
+});
+
+test("every deviation is one of a case", () => {
+  const titles = new Set(cases.map(titleOf));
+  expect(Object.keys(DEVIATIONS).filter((title) => !titles.has(title))).toEqual([]);
+});
+
+test("NaN and the infinities of the files are numbers", () => {
+  const all = cases.flatMap(({ inputs, output, gradOutput, grads }) =>
+    [...Object.values({ ...inputs, ...grads }), output, ...(gradOutput === undefined ? [] : [gradOutput])].flatMap(
+      ({ data }) => data,
+    ),
+  );
+  expect(all.every((value) => typeof value === "number")).toBe(true);
+  expect(all.some(Number.isNaN)).toBe(true);
+  expect(all).toContain(Number.NEGATIVE_INFINITY);
+});

@@ -74,3 +74,10 @@ export const leavesOf = (
 
 /** The outputs of a call, one or many, as a list. */
 export const outputsOf = (y: Tensor | readonly Tensor[]): readonly Tensor[] => ("shape" in y ? [y] : y);
+
+/** More inputs than any op has. */
+const MANY = 10;
+
+/** The inputs, by number, in which an op is differentiable; of an op with any number of inputs, the first ten. */
+export const differentiableInputs = (op: { vjp(input: number): unknown }): number[] =>
+  Array.from({ length: MANY }, (_, i) => i).filter((i) => op.vjp(i) !== null);

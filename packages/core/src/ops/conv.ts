@@ -24,7 +24,8 @@ function columns(x: Tensor, window: Window, count: Pair, groups: number): Tensor
   const view = windowView(image.shape, window, count, ["N", "C", "kh", "kw", "oh", "ow"]);
   const whole = image.shape[2] === count[0] && image.shape[3] === count[1];
   // As many positions as pixels: the kernel is 1×1 and sees them one by one.
-  return reshape(whole ? image : gatherView([image], view), [x.shape[0]!, groups, -1, count[0] * count[1]]);
+  const depth = (x.shape[1]! / groups) * window.kernel[0] * window.kernel[1];
+  return reshape(whole ? image : gatherView([image], view), [x.shape[0]!, groups, depth, count[0] * count[1]]);
 }
 
 /** `[O, C/groups, kh, kw]` → `[1, groups, O/groups, C/groups·kh·kw]`. */
@@ -94,8 +95,9 @@ const conv2dWeightGrad: Op<[x: Tensor, g: Tensor], Conv2dAttrs & { readonly weig
     const image = frame(x, window, count);
     // With the images beside the positions, one product per group sums over both.
     const view = windowView(image.shape, window, count, ["C", "kh", "kw", "N", "oh", "ow"]);
-    const seen = reshape(gatherView([image], view), [attrs.groups, -1, n * count[0] * count[1]]);
-    const rows = reshape(permute(g, 1, 0, 2, 3), [attrs.groups, o / attrs.groups, -1]);
+    const depth = weight[1]! * weight[2]! * weight[3]!;
+    const seen = reshape(gatherView([image], view), [attrs.groups, depth, n * count[0] * count[1]]);
+    const rows = reshape(permute(g, 1, 0, 2, 3), [attrs.groups, o / attrs.groups, n * count[0] * count[1]]);
     return reshape(matmul(rows, seen, false, true), weight);
   },
   saves: ["others"],

@@ -257,7 +257,11 @@ interface Bounds {
 const clampOp = composite<[x: Tensor], Bounds>({
   name: "clamp",
   shape: ([x]) => x,
-  decompose: ([x], { min, max }) => minimum(maximum(x, min), max),
+  // An infinite bound is none, and would make floats of integers.
+  decompose: ([x], { min, max }) => {
+    const above = min === Number.NEGATIVE_INFINITY ? x : maximum(x, min);
+    return max === Number.POSITIVE_INFINITY ? above : minimum(above, max);
+  },
   saves: ["inputs"],
   vjp: [(g, { inputs: [x], attrs: { min, max } }) => where(logicalAnd(gt(x, min), lt(x, max)), g, 0)],
 });

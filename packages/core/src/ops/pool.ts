@@ -28,7 +28,7 @@ function seen(x: Tensor, window: Window): Tensor {
   const count = positions("pool", x.shape, window);
   const image = frame(x, window, count);
   const view = windowView(image.shape, window, count, ORDER);
-  return reshape(gatherView([image], view), [...view.shape.slice(0, 4), -1]);
+  return reshape(gatherView([image], view), [...view.shape.slice(0, 4), window.kernel[0] * window.kernel[1]]);
 }
 
 /** The adjoint of `seen`. */

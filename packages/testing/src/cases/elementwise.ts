@@ -161,7 +161,7 @@ export const ELEMENTWISE: Record<string, OpCase> = {
     { weight: 1, arbitrary: one(reciprocal, nonzeroFloats) },
   ),
   pow: fc.oneof(
-    { weight: 3, arbitrary: binary(pow, (s) => floats(s, { min: 0.25, max: 2 })) },
+    { weight: 3, arbitrary: binary(pow, (s) => floats(s, { min: 0.25, max: 2 }), floats) },
     // A negative base has integer powers.
     {
       weight: 1,

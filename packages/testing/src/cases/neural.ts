@@ -36,14 +36,18 @@ const convolutions = convolution.map(({ image, weight, ...attrs }) => ({
   output: shapeOf(image, (x) => convolve(x, zeros(weight, { backend }), attrs)),
 }));
 
-const pools = fc
+/** Max pools of which every window sees an element, and not only padding. */
+export const pools = fc
   .tuple(windowed({ maxPadding: (kernel) => Math.floor(kernel / 2) }), fc.boolean())
   .map(([{ image, ...rest }, ceilMode]) => {
     const window: Window = { ...rest, ceilMode };
-    return { image, window, output: shapeOf(image, (x) => maxPool2d(x, window)) };
-  });
+    const pooled = maxPool2d(zeros(image, { backend }), window);
+    return { image, window, output: pooled.shape, pooled };
+  })
+  .filter(({ pooled }) => pooled.dataSync().every(Number.isFinite))
+  .map(({ pooled: _, ...rest }) => rest);
 /** The gradient of a max pool, given that of its result. */
-const maxPoolGrad = (g: Tensor, x: Tensor, window: Window): Tensor =>
+export const maxPoolGrad = (g: Tensor, x: Tensor, window: Window): Tensor =>
   enableGrad(() => {
     const image = x.requiresGrad ? x : x.detach();
     if (x !== image) image.requiresGrad = true;

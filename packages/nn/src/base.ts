@@ -1,4 +1,5 @@
-// Marked in package.json as a file with effects: the layers call methods, so whoever bundles one gets them.
+// Marked in package.json as a file with effects: the layers call methods, so whoever bundles one gets them. It is not named module.ts
+// because ts.transpileModule, with which dependency-cruiser reads files, takes every file for a module.ts.
 import "@descent/core/methods";
 import {
   ArgumentError,
@@ -47,7 +48,7 @@ export abstract class Module {
       for (const hook of this.#after) output = hook(this, args, output) ?? output;
       return output as ReturnType<this["forward"]>;
     } catch (error) {
-      if (error instanceof TensorError && error.modulePath === null) error.locate(running[0]!.#pathOf(this));
+      if (error instanceof TensorError) error.locate(running[0]!.#pathOf(this));
       throw error;
     } finally {
       running.pop();

@@ -202,8 +202,12 @@ describe("hooks", () => {
       seen.push(x.item(), y.item());
       return y.neg();
     });
+    const removeIdle = double.registerForwardPreHook((_, [x]): undefined => {
+      expect(x.item()).toBe(4);
+    });
     expect(of(3)).toBe(-8);
     expect(seen).toEqual([3, 4, 8]);
+    removeIdle();
     removePre();
     expect(of(3)).toBe(-6);
     removePost();

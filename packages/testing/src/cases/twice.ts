@@ -1,0 +1,99 @@
+import {
+  add,
+  batchNorm,
+  type Conv2dAttrs,
+  cat,
+  conv2d,
+  div,
+  layerNorm,
+  linear,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  pow,
+  sub,
+  type Tensor,
+  where,
+} from "@descent/core";
+import fc from "fast-check";
+import { shape, size } from "../arbitraries.ts";
+import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "../op-case.ts";
+import { adjoint } from "./adjoint.ts";
+import { maxPoolGrad, pools } from "./neural.ts";
+
+const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
+  opCase(
+    shape().chain((s) => draw(null, floats(s, { min: 0.5, max: 2 }))),
+    ([x]) => fn(x!, x!),
+  );
+
+/** Square images and kernels of one shape, over which a convolution moves without stride. */
+const square = fc.tuple(size(2), size(3)).map(([channels, side]) => [channels, channels, side, side]);
+const convolution = (padding: number): Conv2dAttrs => ({
+  stride: [1, 1],
+  padding: [padding, padding],
+  dilation: [1, 1],
+  groups: 1,
+});
+const convolve = (x: Tensor, weight: Tensor, padding: number): Tensor => conv2d(x, weight, null, convolution(padding));
+
+const UNIT = { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] } as const;
+
+/** For every op that is differentiable in two inputs, calls in which one tensor is both of them. */
+export const TWICE: Readonly<Record<string, OpCase>> = {
+  add: binary(add),
+  sub: binary(sub),
+  mul: binary(mul),
+  div: binary(div),
+  pow: binary(pow),
+  maximum: binary(maximum),
+  minimum: binary(minimum),
+  where: opCase(
+    shape().chain((s) => draw(null, condition(s), floats(s))),
+    ([c, x]) => where(c!, x!, x!),
+  ),
+  cat: opCase(
+    shape({ minRank: 1 }).chain((s) => draw(null, floats(s))),
+    ([x]) => cat([x!, x!, x!]),
+  ),
+  matmul: opCase(
+    fc
+      .tuple(shape({ maxRank: 1 }), size(), fc.boolean(), fc.boolean())
+      .chain(([stack, n, ...flags]) => draw(flags, floats([...stack, n, n]))),
+    ([x], flags) => matmul(x!, x!, ...flags),
+  ),
+  linear: opCase(
+    fc.tuple(size(), size()).chain((s) => draw(null, floats(s))),
+    ([x]) => linear(x!, x!),
+  ),
+  conv2d: opCase(
+    fc.tuple(square, size(2, 0)).chain(([s, padding]) => draw({ padding }, floats(s))),
+    ([x], { padding }) => convolve(x!, x!, padding),
+  ),
+  conv2dInputGrad: opCase(
+    square.chain((s) => draw(null, floats(s))),
+    ([g]) =>
+      adjoint((x) => convolve(x, g!, 0), [...g!.shape.slice(0, 2), ...g!.shape.slice(2).map((n) => 2 * n - 1)], g!),
+  ),
+  conv2dWeightGrad: opCase(
+    square.chain((s) => draw(null, floats(s))),
+    ([x]) => adjoint((w) => convolve(x!, w, 1), x!.shape.with(2, 3).with(3, 3), x!),
+  ),
+  maxPool2dInputGrad: opCase(
+    square.chain((s) => draw(null, floats(s))),
+    ([x]) => maxPoolGrad(x!, x!, UNIT),
+  ),
+  maxPool2dPick: opCase(
+    pools.chain(({ image, window, output }) => draw({ window, output }, distinctFloats(image))),
+    ([x], { window, output }) => adjoint((g) => maxPoolGrad(g, x!, window), output, x!),
+  ),
+  batchNorm: opCase(
+    fc.tuple(size(3), size(3)).chain(([n, c]) => draw(null, floats([n, c]), floats([c]))),
+    ([x, w]) => batchNorm(x!, w!, w!, 0.25).output,
+  ),
+  layerNorm: opCase(
+    shape({ minRank: 1, maxRank: 2 }).chain((s) => draw(null, floats(s))),
+    ([x]) => layerNorm(x!, x!.shape, x!, x!, 0.25),
+  ),
+};

@@ -1,0 +1,31 @@
+import { cpu } from "@descent/backend-cpu";
+import type { Backend } from "@descent/core";
+import { describe } from "vitest";
+import { edgeConformance } from "./edges.ts";
+import { familyConformance } from "./families.ts";
+import { fusedConformance } from "./fused.ts";
+import { goldenConformance } from "./golden.ts";
+import { indexConformance } from "./indices.ts";
+import { opConformance } from "./ops.ts";
+import { storageConformance } from "./storage.ts";
+import { type ConformanceOptions, Suite } from "./suite.ts";
+
+/** Runs what every backend has to pass, on one instance that `make` makes, and compares with the reference backend. */
+export function describeBackend(
+  name: string,
+  make: () => Backend | Promise<Backend>,
+  options: ConformanceOptions,
+): void {
+  describe(`${name} conforms`, async () => {
+    const backend = await make();
+    const suite = new Suite(backend, { ...cpu(), dtypes: backend.dtypes }, options);
+    storageConformance(suite);
+    familyConformance(suite);
+    indexConformance(suite);
+    opConformance(suite);
+    fusedConformance(suite);
+    edgeConformance(suite);
+    goldenConformance(suite);
+    suite.end();
+  });
+}

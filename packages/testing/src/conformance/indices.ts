@@ -1,0 +1,52 @@
+import {
+  gather,
+  IndexError,
+  indexSelect,
+  oneHot,
+  ones,
+  softmaxCrossEntropy,
+  type Tensor,
+  tensor,
+  withBackend,
+} from "@descent/core";
+import { expect } from "vitest";
+import { expectClose } from "../expect-close.ts";
+import { compute, type Host, host } from "./operands.ts";
+import type { Suite } from "./suite.ts";
+
+const WRONG = [-1, 3];
+
+/** An index out of range is an error at the call where the device can look, and harms nothing. */
+export function indexConformance(suite: Suite): void {
+  const { backend } = suite;
+  if (!backend.synchronous) return;
+  const x = host("float32", [3, 2], [1, 2, 3, 4, 5, 6]);
+  const rows = host("float32", [2, 2], [7, 8, 9, 10]);
+  const wrong = WRONG.map((i) => host("int32", [2], [0, i]));
+
+  suite.test("index: take and put reject one out of range, and go on", async () => {
+    const take = (index: Host): unknown =>
+      compute(backend, [x, index], [rows], (b, [x, i]) => [b.take(x!, i!, 0, rows)]);
+    const put = (index: Host): unknown =>
+      compute(backend, [x, index, rows], [x], (b, [x, i, v]) => [b.put("add", x!, i!, v!, 0, x!)]);
+    for (const index of wrong)
+      for (const kernel of [take, put]) await expect(kernel(index)).rejects.toThrow(IndexError);
+    const right = host("int32", [2], [2, 0]);
+    const [y] = await compute(backend, [x, right], [rows], (b, [x, i]) => [b.take(x!, i!, 0, rows)]);
+    expectClose(y!, { shape: [2, 2], data: [5, 6, 1, 2] }, 0);
+  });
+
+  suite.test("index: functions reject one out of range", () => {
+    withBackend(backend, () => {
+      const calls: Record<string, (index: Tensor) => Tensor> = {
+        indexSelect: (i) => indexSelect(ones([3, 2]), 0, i),
+        gather: (i) => gather(ones([2, 3]), 1, i.unsqueeze(1)),
+        oneHot: (i) => oneHot(i, 3),
+        softmaxCrossEntropy: (i) => softmaxCrossEntropy(ones([2, 3]), i),
+      };
+      for (const [name, call] of Object.entries(calls))
+        for (const i of WRONG)
+          expect(() => call(tensor([0, i], { dtype: "int32" })), `${name} of ${i}`).toThrow(IndexError);
+    });
+  });
+}

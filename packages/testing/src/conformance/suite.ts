@@ -1,0 +1,62 @@
+import { type Backend, type DType, isFloat } from "@descent/core";
+import { test } from "vitest";
+import type { Tolerance } from "../expect-close.ts";
+
+/** A test that a backend does not run, and why. */
+export interface Skip {
+  /** The full name, such as `"family: sort"` or `"op: conv2d"`. */
+  readonly test: string;
+  readonly reason: string;
+}
+
+/** Options of `describeBackend`. */
+export interface ConformanceOptions {
+  /**
+   * How far float32 results may be from the reference, relative and absolute; for float64 a millionth of it. 0 wants the same bits. Golden
+   * values, which PyTorch rounded in its own way, are met within 1e-4 at best.
+   */
+  readonly tolerance: number;
+  readonly skip?: readonly Skip[];
+}
+
+/** What the parts of the suite are told. */
+export class Suite {
+  readonly #skipped: Map<string, string>;
+
+  constructor(
+    readonly backend: Backend,
+    readonly reference: Backend,
+    readonly options: ConformanceOptions,
+  ) {
+    this.#skipped = new Map(options.skip?.map(({ test, reason }) => [test, reason]));
+  }
+
+  /** Floating dtypes of the backend. */
+  get floats(): ("float32" | "float64")[] {
+    return this.backend.dtypes.filter(isFloat) as ("float32" | "float64")[];
+  }
+
+  tolerance(dtype: DType): number {
+    return dtype === "float64" ? this.options.tolerance * 1e-6 : isFloat(dtype) ? this.options.tolerance : 0;
+  }
+
+  /** The tolerance for numbers that were not computed by the reference. */
+  get golden(): Tolerance {
+    return { rtol: Math.max(1e-4, this.options.tolerance), atol: Math.max(1e-5, this.options.tolerance) };
+  }
+
+  test(name: string, fn: () => unknown): void {
+    const reason = this.#skipped.get(name);
+    if (reason === undefined) test(name, async () => void (await fn()), TIMEOUT);
+    else test.skip(`${name} (${reason})`, () => {});
+    this.#skipped.delete(name);
+  }
+
+  /** Throws where a skip names no test, so that none outlives what it was for. */
+  end(): void {
+    for (const name of this.#skipped.keys()) throw new Error(`skip: the conformance suite has no test "${name}"`);
+  }
+}
+
+/** Slow machines and slow devices need longer than the usual five seconds. */
+const TIMEOUT = 60_000;
