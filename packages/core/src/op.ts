@@ -11,11 +11,11 @@ export type Input = Tensor | number | null;
 export type Inputs = readonly Input[];
 
 /** The shapes of the inputs; a number has shape `[]`. */
-export type Shapes<I extends Inputs> = { readonly [K in keyof I]: null extends I[K] ? Shape | null : Shape };
+type Shapes<I extends Inputs> = { readonly [K in keyof I]: null extends I[K] ? Shape | null : Shape };
 /** The dtypes of the inputs; `null` for numbers and what was left out. */
-export type DTypes<I extends Inputs> = { readonly [K in keyof I]: I[K] extends Tensor ? DType : DType | null };
+type DTypes<I extends Inputs> = { readonly [K in keyof I]: I[K] extends Tensor ? DType : DType | null };
 /** The inputs as kernels see them. */
-export type Operands<I extends Inputs> = {
+type Operands<I extends Inputs> = {
   readonly [K in keyof I]: Tensor extends I[K] ? Operand | Exclude<I[K], Tensor> : I[K];
 };
 

@@ -1,3 +1,5 @@
+// For whoever compiles against the package without the library of `using`.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, Operand, Spec } from "./backend.ts";
 import type { DType, TypedArray } from "./dtype.ts";
 import { isFloat } from "./dtype.ts";

@@ -173,7 +173,10 @@ describe("bad operands get an error that names the op, the values and the remedy
       () => softmaxCrossEntropy(ones([1, 3]), ones([1])),
       'softmaxCrossEntropy: the classes have dtype float32; convert them with .to("int32")',
     ],
-    [() => softmaxCrossEntropy(ones([1, 3]), ints(3)), "softmaxCrossEntropy: index 3 is out of range for axis 1 of size 3"],
+    [
+      () => softmaxCrossEntropy(ones([1, 3]), ints(3)),
+      "softmaxCrossEntropy: index 3 is out of range for axis 1 of size 3",
+    ],
     [() => dropout(ones([2]), 1.5, new Generator()), "dropout: the probability must lie in [0, 1], got 1.5"],
     // places
     [
