@@ -3,8 +3,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PagedMemory } from "./addresses.ts";
 import { ArgumentError, OutOfMemoryError } from "./errors.ts";
-import { type Block, type PagedMemory, Pager, type PagerOptions } from "./pager.ts";
+import { type Block, Pager, type PagerOptions } from "./pager.ts";
 
 const KIB = 1024;
 const POISON = 0xdb;
