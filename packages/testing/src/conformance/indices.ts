@@ -19,10 +19,22 @@ const WRONG = [-1, 3];
 /** An index out of range is an error at the call where the device can look, and harms nothing. */
 export function indexConformance(suite: Suite): void {
   const { backend } = suite;
-  if (!backend.synchronous) return;
   const x = host("float32", [3, 2], [1, 2, 3, 4, 5, 6]);
   const rows = host("float32", [2, 2], [7, 8, 9, 10]);
   const wrong = WRONG.map((i) => host("int32", [2], [0, i]));
+
+  suite.test("index: where one repeats, put keeps the last value or adds them all", async () => {
+    const twice = host("int32", [2], [1, 1]);
+    for (const [mode, row] of [
+      ["set", [9, 10]],
+      ["add", [3 + 7 + 9, 4 + 8 + 10]],
+    ] as const) {
+      const [y] = await compute(backend, [x, twice, rows], [x], (b, [x, i, v]) => [b.put(mode, x!, i!, v!, 0, x!)]);
+      expectClose(y!, { shape: [3, 2], data: [1, 2, ...row, 5, 6] }, 0, mode);
+    }
+  });
+
+  if (!backend.synchronous) return;
 
   suite.test("index: take and put reject one out of range, and go on", async () => {
     const take = (index: Host): unknown =>
