@@ -38,5 +38,6 @@ describe("expectClose", () => {
     expectClose(of(nan, -0, 1), of(nan, -0, 1), 0);
     expect(() => expectClose(of(-0), of(0), 0, "it")).toThrow("it [1] at [0]: -0, expected 0");
     expect(() => expectClose(of(1 + 2 ** -52), of(1), 0)).toThrow();
+    expect(() => expectClose(of(-0), of(0), { signedZero: true }, "it")).toThrow("it [1] at [0]: -0, expected 0");
   });
 });

@@ -7,6 +7,8 @@ export interface Tolerance {
   readonly rtol?: number;
   /** Default 1e-5. */
   readonly atol?: number;
+  /** Whether a zero has to have its sign. Default false. */
+  readonly signedZero?: boolean;
 }
 
 /** Elements in row-major order, as golden files and kernels give them. */
@@ -33,12 +35,15 @@ export function expectClose(
     assert.fail(`${what} has dtype ${got.dtype}, expected ${want.dtype}`);
   if (got.data.length !== want.data.length)
     assert.fail(`${what} ${show(want.shape)} has ${got.data.length} elements, expected ${want.data.length}`);
-  const { rtol = 1e-4, atol = 1e-5 } = typeof tolerance === "number" ? { rtol: tolerance, atol: tolerance } : tolerance;
+  const { rtol, atol, signedZero } = limits(tolerance);
   const exact = rtol === 0 && atol === 0;
   const allowed = (b: number): number => atol + rtol * Math.abs(b);
-  // Anything would be close to an infinity.
-  const close = (a: number, b: number): boolean =>
-    Object.is(a, b) || (!exact && (a === b || (Number.isFinite(b) && Math.abs(a - b) <= allowed(b))));
+  const close = (a: number, b: number): boolean => {
+    if (Object.is(a, b)) return true;
+    if (exact || (signedZero && b === 0)) return false;
+    // Anything would be close to an infinity.
+    return a === b || (Number.isFinite(b) && Math.abs(a - b) <= allowed(b));
+  };
   const wrong: number[] = [];
   for (let i = 0; i < want.data.length; i++) if (!close(got.data[i]!, want.data[i]!)) wrong.push(i);
   const [first] = wrong;
@@ -51,6 +56,11 @@ export function expectClose(
     `${what} ${show(want.shape)} at ${show(indexOf(first, want.shape))}: ${text(a)}, expected ${text(b)}${apart}${also}`,
   );
 }
+
+const limits = (tolerance: Tolerance | number): Required<Tolerance> =>
+  typeof tolerance === "number"
+    ? { rtol: tolerance, atol: tolerance, signedZero: false }
+    : { rtol: 1e-4, atol: 1e-5, signedZero: false, ...tolerance };
 
 const elements = (x: Tensor | Elements): Elements =>
   x instanceof Tensor ? { shape: x.shape, dtype: x.dtype, data: x.dataSync() } : x;
