@@ -1,4 +1,4 @@
-import { add, noGrad, ones, Parameter, scope, type Tensor, tensor, withBackend } from "@descent/core";
+import { add, noGrad, ones, Parameter, scope, stack, type Tensor, tensor, withBackend } from "@descent/core";
 import "@descent/core/methods";
 import { type CountingBackend, countingBackend } from "@descent/testing";
 import { expect, test } from "vitest";
@@ -40,6 +40,31 @@ test("parameters, their gradients and assigned values outlive the scope", () => 
     });
     expect([p!.toArray(), p!.grad!.toArray()]).toEqual([new Array(10).fill(3), new Array(10).fill(2)]);
     expect(backend.liveBytes).toBe(80);
+  });
+});
+
+test("what an op made on the way goes with its result", () => {
+  counted((backend) => {
+    const x = ones([2, 3, 4]);
+    const y = ones([4, 2]);
+    for (const make of [
+      () => x.matmul(y),
+      () => x.matmul(ones([3, 4]), false, true),
+      () => stack([x, x]),
+      () => x.std(),
+      () => x.any(),
+    ])
+      scope(() => void make());
+    x.dispose();
+    y.dispose();
+    expect(backend.liveBytes).toBe(0);
+    const [a, b] = [ones([2]), ones([2])];
+    const joined = stack([a, b]);
+    a.dispose();
+    b.dispose();
+    expect(backend.liveBytes).toBe(16);
+    joined.dispose();
+    expect(backend.liveBytes).toBe(0);
   });
 });
 

@@ -89,6 +89,14 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
   return list.sort((a, b) => a - b);
 }
 
+/** The axes that a reduction goes over: all where none is named, as in PyTorch, where a scalar counts as having one axis. */
+export function reducedAxes(op: string, dim: number | readonly number[] | undefined, rank: number): number[] {
+  const named = dim !== undefined && (typeof dim === "number" || dim.length > 0);
+  if (!named) return normalizeAxes(op, undefined, rank);
+  const axes = normalizeAxes(op, dim, Math.max(rank, 1));
+  return rank === 0 ? [] : axes;
+}
+
 /** The shape after reducing `axes` (normalised), which stay as size 1 with `keepdim`. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepdim: boolean): Shape {
   return keepdim ? shape.map((size, i) => (axes.includes(i) ? 1 : size)) : shape.filter((_, i) => !axes.includes(i));

@@ -86,7 +86,7 @@ function fromValues(values: ArrayLike<number | bigint>, shape: Shape, dtype: DTy
   return fromTypedArray(elements, shape, dtype, options);
 }
 
-/** @internal A tensor over a copy of `elements`, which have `dtype` already. */
+/** A tensor of the given shape over a copy of `elements`, the typed array of `dtype`. */
 export function fromTypedArray(elements: TypedArray, shape: Shape, dtype: DType, options: TensorOptions = {}): Tensor {
   const backend = backendFor("tensor", dtype, options);
   return finish(make(backend, backend.upload(elements, { shape, dtype }), { shape, dtype }), options);

@@ -1,6 +1,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { primitive } from "../op.ts";
-import { normalizeAxis, type Shape, show } from "../shape.ts";
+import { normalizeAxis, type Shape, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { zeros } from "./creation.ts";
 import { narrow, section, squeeze, unsqueeze } from "./movement.ts";
@@ -50,10 +51,20 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 
 /** The tensors, all of one shape, along a new axis. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  if (tensors.length === 0) throw new ArgumentError("stack", "the list of tensors is empty");
-  return cat(
-    tensors.map((x) => unsqueeze(x, dim)),
-    dim,
+  const [first] = tensors;
+  if (first === undefined) throw new ArgumentError("stack", "the list of tensors is empty");
+  for (const { shape } of tensors)
+    if (!sameShape(shape, first.shape))
+      throw new ShapeError(
+        "stack",
+        `${show(first.shape)} and ${show(shape)} differ`,
+        "cat() joins along an existing axis",
+      );
+  return scope(() =>
+    cat(
+      tensors.map((x) => unsqueeze(x, dim)),
+      dim,
+    ),
   );
 }
 
@@ -102,5 +113,5 @@ export function chunk(x: Tensor, chunks: number, dim = 0): readonly Tensor[] {
 /** The slices along an axis, without it. */
 export function unbind(x: Tensor, dim = 0): readonly Tensor[] {
   const axis = normalizeAxis("unbind", dim, x.ndim);
-  return x.shape[axis] === 0 ? [] : split(x, 1, axis).map((part) => squeeze(part, axis));
+  return x.shape[axis] === 0 ? [] : scope(() => split(x, 1, axis).map((part) => squeeze(part, axis)));
 }

@@ -1,4 +1,5 @@
 import { DTypeError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { composite, floating, primitive, sameDType } from "../op.ts";
 import { broadcastShapes, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -13,16 +14,10 @@ interface Flags {
 
 const matmulOp = primitive<[a: Tensor, b: Tensor], Flags>({
   name: "matmul",
-  shape: ([a, b], { transposeA, transposeB }) => {
-    const [rows, inner] = matrix(a, transposeA);
-    const [inner2, columns] = matrix(b, transposeB);
-    if (inner !== inner2)
-      throw new ShapeError(
-        "matmul",
-        `inner dimensions differ: ${describe(a, transposeA)} × ${describe(b, transposeB)} (${inner} ≠ ${inner2})`,
-      );
-    return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), rows, columns];
-  },
+  shape: ([a, b], flags) => [
+    ...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)),
+    ...productShape(a, b, flags),
+  ],
   dtype: (dtypes) => {
     const dtype = sameDType("matmul", dtypes);
     if (dtype === "bool") throw new DTypeError("matmul", "bool has no arithmetic", 'convert it with .to("float32")');
@@ -37,6 +32,18 @@ const matmulOp = primitive<[a: Tensor, b: Tensor], Flags>({
       unbroadcast(transposeB ? matmul(g, a, true, transposeA) : matmul(a, g, !transposeA, false), specs[1]!.shape),
   ],
 });
+
+/** Rows and columns of a product. */
+function productShape(a: Shape, b: Shape, { transposeA, transposeB }: Flags): readonly [rows: number, columns: number] {
+  const [rows, inner] = matrix(a, transposeA);
+  const [inner2, columns] = matrix(b, transposeB);
+  if (inner !== inner2)
+    throw new ShapeError(
+      "matmul",
+      `inner dimensions differ: ${describe(a, transposeA)} × ${describe(b, transposeB)} (${inner} ≠ ${inner2})`,
+    );
+  return [rows, columns];
+}
 
 const matrix = (shape: Shape, transposed: boolean): [rows: number, columns: number] => {
   const [rows, columns] = shape.slice(-2) as [number, number];
@@ -56,14 +63,18 @@ export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = fa
       `expected at least one axis each, got ${show(a.shape)} × ${show(b.shape)}`,
       "use mul() for scalars",
     );
-  if (a.ndim === 1 || b.ndim === 1) return matmulVector(a, b, transposeA, transposeB);
-  // Many rows against one matrix are one large product.
-  if (b.ndim === 2 && a.ndim > 2 && !transposeA) {
-    const rows = matmulOp([flatten(a, 0, -2), b], { transposeA, transposeB });
-    return reshape(rows, [...a.shape.slice(0, -1), rows.shape[1]!]);
-  }
-  const rank = Math.max(a.ndim, b.ndim);
-  return matmulOp([lift(a, rank), lift(b, rank)], { transposeA, transposeB });
+  const flags = { transposeA, transposeB };
+  if (a.ndim === 2 && b.ndim === 2) return matmulOp([a, b], flags);
+  return scope(() => {
+    if (a.ndim === 1 || b.ndim === 1) return matmulVector(a, b, transposeA, transposeB);
+    // Many rows against one matrix are one large product.
+    if (b.ndim === 2 && !transposeA) {
+      const [, columns] = productShape(a.shape, b.shape, flags);
+      return reshape(matmulOp([flatten(a, 0, -2), b], flags), [...a.shape.slice(0, -1), columns]);
+    }
+    const rank = Math.max(a.ndim, b.ndim);
+    return matmulOp([lift(a, rank), lift(b, rank)], flags);
+  });
 }
 
 /** With leading axes of size 1, so that it has `rank` axes. */

@@ -103,7 +103,7 @@ export function layerNorm(
   eps: number,
 ): Tensor {
   const lead = x.ndim - normalizedShape.length;
-  if (lead < 0 || !sameShape(x.shape.slice(lead), normalizedShape))
+  if (normalizedShape.length === 0 || !sameShape(x.shape.slice(Math.max(0, lead)), normalizedShape))
     throw new ShapeError("layerNorm", `the input ${show(x.shape)} must end in ${show(normalizedShape)}`);
   const axes = normalizedShape.map((_, i) => lead + i);
   return layerNormOp([x, weight, bias], { axes, affine: normalizedShape, eps })[0]!;

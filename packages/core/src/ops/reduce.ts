@@ -1,7 +1,8 @@
 import type { ArgReduceFn, ReduceFn } from "../backend.ts";
 import { ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { composite, floating, primitive } from "../op.ts";
-import { normalizeAxes, normalizeAxis, reducedShape, type Shape, show, sizeOf } from "../shape.ts";
+import { normalizeAxis, reducedAxes, reducedShape, type Shape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { add, div, eq, exp, isfinite, log, mul, ne, sqrt, sub, where } from "./elementwise.ts";
@@ -27,7 +28,7 @@ function extremum(name: "amax" | "amin", fn: ReduceFn) {
     ],
   });
   return (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
-    op([x], { axes: normalizeAxes(name, dim, x.ndim), keepdim });
+    op([x], { axes: reducedAxes(name, dim, x.ndim), keepdim });
 }
 
 /** The largest element over `dim` (default: all axes). Equal ones share the gradient. */
@@ -37,10 +38,10 @@ export const amin = extremum("amin", "min");
 
 /** Whether any element over `dim` (default: all axes) is true, or not zero. */
 export const any = (x: Tensor, dim?: number | readonly number[], options?: ReduceOptions): Tensor =>
-  ne(sum(cast(x, "bool"), dim, options), 0);
+  scope(() => ne(sum(cast(x, "bool"), dim, options), 0));
 /** Whether all elements over `dim` (default: all axes) are true, or not zero. */
 export const all = (x: Tensor, dim?: number | readonly number[], options?: ReduceOptions): Tensor =>
-  eq(sum(eq(x, 0), dim, options), 0);
+  scope(() => eq(sum(eq(x, 0), dim, options), 0));
 
 const meanOp = composite<[x: Tensor], ReduceAttrs>({
   name: "mean",
@@ -54,7 +55,7 @@ const countOf = (shape: Shape, axes: readonly number[]): number => sizeOf(axes.m
 
 /** The mean over `dim` (default: all axes) of a floating tensor. */
 export const mean = (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
-  meanOp([x], { axes: normalizeAxes("mean", dim, x.ndim), keepdim });
+  meanOp([x], { axes: reducedAxes("mean", dim, x.ndim), keepdim });
 
 /** Options of `var` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
@@ -85,11 +86,30 @@ export const variance = (
   x: Tensor,
   dim?: number | readonly number[],
   { keepdim = false, correction = 1 }: VarianceOptions = {},
-): Tensor => varOp([x], { axes: normalizeAxes("var", dim, x.ndim), keepdim, correction });
+): Tensor => varOp([x], { axes: reducedAxes("var", dim, x.ndim), keepdim, correction });
 
-/** The square root of the variance over `dim` (default: all axes). */
-export const std = (x: Tensor, dim?: number | readonly number[], options?: VarianceOptions): Tensor =>
-  sqrt(variance(x, dim, options));
+const stdOp = composite<[x: Tensor], ReduceAttrs & { correction: number }>({
+  name: "std",
+  shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
+  dtype: floating("std"),
+  decompose: ([x], attrs) => sqrt(varOp([x], attrs)),
+  saves: ["inputs", "output"],
+  vjp: [
+    (g, { inputs: [x], output, attrs: { axes, correction } }) => {
+      const centered = sub(x, mean(x, axes, { keepdim: true }));
+      // Where all elements are equal the slope is not defined; as in PyTorch it is 0.
+      const slope = where(eq(output, 0), 0, div(g, mul(output, Math.max(0, countOf(x.shape, axes) - correction))));
+      return mul(restore(slope, x.shape, axes), centered);
+    },
+  ],
+});
+
+/** The square root of the variance over `dim` (default: all axes) of a floating tensor. */
+export const std = (
+  x: Tensor,
+  dim?: number | readonly number[],
+  { keepdim = false, correction = 1 }: VarianceOptions = {},
+): Tensor => stdOp([x], { axes: reducedAxes("std", dim, x.ndim), keepdim, correction });
 
 const argReduction = (fn: ArgReduceFn) => {
   const op = primitive<[x: Tensor], { axis: number; keepdim: boolean }>({
@@ -103,7 +123,7 @@ const argReduction = (fn: ArgReduceFn) => {
     vjp: [null],
   });
   return (x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}): Tensor =>
-    dim === undefined
+    dim === undefined || x.ndim === 0
       ? op([reshape(x, [-1])], { axis: 0, keepdim: false })
       : op([x], { axis: normalizeAxis(fn, dim, x.ndim), keepdim });
 };
@@ -136,4 +156,4 @@ export const logsumexp = (
   x: Tensor,
   dim?: number | readonly number[],
   { keepdim = false }: ReduceOptions = {},
-): Tensor => logsumexpOp([x], { axes: normalizeAxes("logsumexp", dim, x.ndim), keepdim });
+): Tensor => logsumexpOp([x], { axes: reducedAxes("logsumexp", dim, x.ndim), keepdim });

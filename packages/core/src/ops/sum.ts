@@ -1,5 +1,5 @@
 import { primitive } from "../op.ts";
-import { normalizeAxes, reducedShape, type Shape, sameShape } from "../shape.ts";
+import { reducedAxes, reducedShape, type Shape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { expand, reshape } from "./movement.ts";
@@ -29,7 +29,7 @@ const sumOp = primitive<[x: Tensor], ReduceAttrs>({
 
 /** The sum over `dim` (default: all axes). bool counts as int32. */
 export const sum = (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
-  sumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axes: normalizeAxes("sum", dim, x.ndim), keepdim });
+  sumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axes: reducedAxes("sum", dim, x.ndim), keepdim });
 
 /** @internal The sum over the axes along which a tensor of shape `to` was stretched: the adjoint of broadcasting. */
 export function unbroadcast(g: Tensor, to: Shape): Tensor {

@@ -31,27 +31,8 @@ import fc from "fast-check";
 import { broadcastShapes, type GridOptions, nonzero, shape } from "../arbitraries.ts";
 import { type CaseInput, condition, draw, floats, index, type OpCase, opCase, ties } from "../op-case.ts";
 
-type Unary =
-  | "neg"
-  | "abs"
-  | "sign"
-  | "exp"
-  | "expm1"
-  | "log"
-  | "log1p"
-  | "sqrt"
-  | "rsqrt"
-  | "sin"
-  | "cos"
-  | "tanh"
-  | "sigmoid"
-  | "erf"
-  | "relu"
-  | "silu"
-  | "gelu"
-  | "floor"
-  | "ceil"
-  | "round";
+/** The methods that map a tensor to a tensor and take nothing else. */
+type Unary = { [K in keyof Tensor]: Tensor[K] extends () => Tensor ? K : never }[keyof Tensor];
 
 const unary = (name: Unary, options?: GridOptions): OpCase =>
   opCase(

@@ -26,8 +26,8 @@ import type { Suite } from "./suite.ts";
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 
 const SPECIAL = [nan, inf, -inf, -0, 0];
-/** Of NaN, ∞, −∞, −0 and 0. */
-const UNARY: Record<UnaryFn, readonly number[]> = {
+/** Every word of the vocabulary, with what it makes of NaN, ∞, −∞, −0 and 0. */
+export const UNARY: Record<UnaryFn, readonly number[]> = {
   neg: [nan, -inf, inf, 0, -0],
   abs: [nan, inf, inf, 0, 0],
   // As in PyTorch, the only function that makes a number of NaN.

@@ -9,44 +9,39 @@ import {
 } from "@descent/core";
 import fc from "fast-check";
 import { broadcastShapes, type GridOptions } from "../../arbitraries.ts";
+import { UNARY } from "../edges.ts";
 import type { Suite } from "../suite.ts";
 import { among, numeric, operand, spec, testFamily, words } from "./call.ts";
 
-/** Values that suit a function, and whether integers have it. */
+/** Values that suit a function (default: around zero), and whether integers have it (default: no). */
 interface Domain {
   readonly floats?: GridOptions;
   readonly ints?: boolean;
 }
 
-const POSITIVE = { min: 0.125, max: 4 };
-const UNARY: Record<UnaryFn, Domain> = {
-  neg: { ints: true },
-  abs: { ints: true },
-  sign: { ints: true },
-  relu: { ints: true },
-  floor: { ints: true },
-  ceil: { ints: true },
-  round: { ints: true },
-  exp: {},
-  expm1: {},
-  log: { floats: POSITIVE },
+const INTS = { ints: true };
+const POSITIVE = { floats: { min: 0.125, max: 4 } };
+const UNARY_DOMAINS: Partial<Record<UnaryFn, Domain>> = {
+  neg: INTS,
+  abs: INTS,
+  sign: INTS,
+  relu: INTS,
+  floor: INTS,
+  ceil: INTS,
+  round: INTS,
+  log: POSITIVE,
   log1p: { floats: { min: -0.5, max: 4 } },
-  sqrt: { floats: POSITIVE },
-  rsqrt: { floats: POSITIVE },
-  sin: {},
-  cos: {},
-  tanh: {},
-  sigmoid: {},
-  erf: {},
+  sqrt: POSITIVE,
+  rsqrt: POSITIVE,
 };
 const ARITHMETIC: Record<ArithmeticFn, Domain> = {
-  add: { ints: true },
-  sub: { ints: true },
-  mul: { ints: true },
-  maximum: { ints: true },
-  minimum: { ints: true },
-  div: { floats: POSITIVE },
-  pow: { ints: true, floats: POSITIVE },
+  add: INTS,
+  sub: INTS,
+  mul: INTS,
+  maximum: INTS,
+  minimum: INTS,
+  div: POSITIVE,
+  pow: { ...POSITIVE, ...INTS },
 };
 const COMPARISONS: Record<ComparisonFn, true> = { eq: true, ne: true, lt: true, le: true, gt: true, ge: true };
 const LOGICAL: Record<LogicalFn, true> = { and: true, or: true, xor: true };
@@ -68,7 +63,7 @@ export function cast(suite: Suite): void {
 
 export function unary(suite: Suite): void {
   for (const fn of words(UNARY)) {
-    const { ints = false, floats } = UNARY[fn];
+    const { ints = false, floats } = UNARY_DOMAINS[fn] ?? {};
     const xs = spec(ints ? numeric(suite) : suite.floats).chain(({ dtype, shape }) => operand(dtype, shape, floats));
     testFamily(
       suite,
