@@ -1,4 +1,5 @@
 export type { PagedMemory } from "./addresses.ts";
+export type { Context, Definition, Input, Inputs, Vjp } from "./apply.ts";
 export {
   type ArgReduceFn,
   type ArithmeticFn,
@@ -23,17 +24,13 @@ export * from "./dtype.ts";
 export * from "./errors.ts";
 export { Storage, scope } from "./memory.ts";
 export {
-  type Context,
   composite,
   floating,
-  type Input,
-  type Inputs,
   type Op,
   primitive,
   registry,
   type Save,
   sameDType,
-  type Vjp,
 } from "./op.ts";
 export { gelu, silu } from "./ops/activation.ts";
 export { cast, to } from "./ops/cast.ts";

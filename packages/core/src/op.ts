@@ -1,14 +1,11 @@
+import { apply, type Definition, dtypesOf, type Inputs, type SavePlan, shapesOf, type Vjp } from "./apply.ts";
 import { type Backend, type FusedName, type Operand, type Spec, withBackend } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { ArgumentError, DisposedError, DTypeError } from "./errors.ts";
+import { DTypeError } from "./errors.ts";
 import { enroll, scope } from "./memory.ts";
-import { type Shape, show } from "./shape.ts";
-import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder, noGrad } from "./tape.ts";
-import { alias, make, mixedBackends, Tensor } from "./tensor.ts";
-
-/** What an op reads: numbers are scalars that change between calls, `null` is an operand that was left out. */
-export type Input = Tensor | number | null;
-export type Inputs = readonly Input[];
+import type { Shape } from "./shape.ts";
+import { type Edge, noGrad } from "./tape.ts";
+import { alias, make, Tensor } from "./tensor.ts";
 
 /** The shapes of the inputs; a number has shape `[]`. */
 type Shapes<I extends Inputs> = { readonly [K in keyof I]: null extends I[K] ? Shape | null : Shape };
@@ -18,27 +15,6 @@ type DTypes<I extends Inputs> = { readonly [K in keyof I]: I[K] extends Tensor ?
 type Operands<I extends Inputs> = {
   readonly [K in keyof I]: Tensor extends I[K] ? Operand | Exclude<I[K], Tensor> : I[K];
 };
-
-/** What a gradient function may read. */
-export interface Context<I extends Inputs = Inputs, A = unknown> {
-  /** The inputs that `saves` names. */
-  readonly inputs: I;
-  /** The first output, where `saves` names it. */
-  readonly output: Tensor;
-  /** The outputs that `saves` names. */
-  readonly outputs: readonly Tensor[];
-  readonly attrs: A;
-  /** Shape and dtype of the inputs that need a gradient. */
-  readonly specs: readonly Spec[];
-  /** The gradient of every output, `null` where none arrived. The first argument of the function is the first of them. */
-  readonly grads: readonly (Tensor | null)[];
-}
-
-/**
- * The gradient of one input, given the gradient `g` of the (first) output. Written in ops, so that it can be differentiated again.
- * `null` stands for zero.
- */
-export type Vjp<I extends Inputs = Inputs, A = unknown> = (g: Tensor, context: Context<I, A>) => Tensor | null;
 
 /**
  * What the gradient functions read, and the tape therefore keeps: all inputs, single ones, outputs, or `others`: an input where the
@@ -94,23 +70,6 @@ type Composite<I extends Inputs, A> = Common & {
   /** Without it, the op is differentiated through `decompose`. */
   readonly vjp?: Gradients<I, A>;
 };
-
-/** An op as the tape and the backward walk see it. */
-export interface Definition {
-  readonly name: string;
-  readonly specs: (inputs: Inputs, attrs: unknown) => readonly Spec[];
-  readonly run: (backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => readonly Tensor[];
-  /** The gradient function of an input, `null` where the op is not differentiable in it. */
-  readonly vjp: (input: number) => Vjp | null;
-  /** Set on composites without gradient functions: they are differentiated through it. */
-  readonly transparent: ((inputs: Inputs, attrs: unknown) => readonly Tensor[]) | null;
-  readonly saves: SavePlan;
-}
-
-interface SavePlan {
-  readonly input: (input: number, needed: readonly (Edge | null)[]) => boolean;
-  readonly output: (output: number) => boolean;
-}
 
 /** Every op that has been defined, by name: what conformance suites and tables walk through. */
 export const registry = new Map<string, Definition>();
@@ -199,79 +158,6 @@ function define<I extends Inputs, A>(
     : (inputs, attrs) => apply(definition, inputs, attrs);
 }
 
-/** Checks, computes and records one call. */
-function apply(op: Definition, inputs: Inputs, attrs: unknown): readonly Tensor[] {
-  const backend = commonBackend(op.name, inputs);
-  const out = op.specs(inputs, attrs);
-  const edges = isGradEnabled() ? neededEdges(op, inputs) : null;
-  const outputs = op.run(backend, inputs, attrs, out);
-  // A transparent composite that was decomposed has been recorded piece by piece.
-  const recorded = op.transparent !== null && backend.fused?.[op.name as FusedName] === undefined;
-  if (edges !== null && !recorded) record(op, inputs, attrs, edges, outputs);
-  return outputs;
-}
-
-function commonBackend(op: string, inputs: Inputs): Backend {
-  let backend: Backend | null = null;
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i];
-    if (x === null || typeof x === "number") continue;
-    if (!(x instanceof Tensor))
-      throw new ArgumentError(
-        op,
-        `operand ${i} is ${Array.isArray(x) ? "an array" : typeof x}, not a tensor`,
-        "make one with tensor(…)",
-      );
-    if (x.storage === null)
-      throw new DisposedError(
-        op,
-        `an operand of shape ${show(x.shape)} was disposed`,
-        "use it before dispose(), or return it from its scope()",
-      );
-    if (backend === null) backend = x.storage.backend;
-    else if (backend !== x.storage.backend) throw mixedBackends(op, backend, x.storage.backend);
-  }
-  if (backend === null) throw new ArgumentError(op, "no operand is a tensor", "make one with tensor(…)");
-  return backend;
-}
-
-/** The edges that a gradient flows along, `null` where none does at all. */
-function neededEdges(op: Definition, inputs: Inputs): (Edge | null)[] | null {
-  let edges: (Edge | null)[] | null = null;
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i];
-    if (!(x instanceof Tensor) || x.edge === null || op.vjp(i) === null) continue;
-    edges ??= new Array<Edge | null>(inputs.length).fill(null);
-    edges[i] = x.edge;
-  }
-  return edges;
-}
-
-function record(
-  op: Definition,
-  inputs: Inputs,
-  attrs: unknown,
-  edges: readonly (Edge | null)[],
-  outputs: readonly Tensor[],
-): void {
-  const call: Call = { op, order: nextOrder(), attrs, inputs: edges, outputs: [], saved: NOTHING, released: false };
-  const made = new Array<Edge | null>(outputs.length);
-  const savedInputs = new Array<Tensor | number | null>(inputs.length);
-  const savedOutputs = new Array<Tensor | null>(outputs.length);
-  for (let i = 0; i < outputs.length; i++) {
-    const y = outputs[i]!;
-    if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null };
-    made[i] = y.edge;
-    savedOutputs[i] = op.saves.output(i) ? alias(y) : null;
-  }
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i]!;
-    savedInputs[i] = !(x instanceof Tensor) ? x : op.saves.input(i, edges) ? alias(x) : null;
-  }
-  call.outputs = made;
-  call.saved = { inputs: savedInputs, outputs: savedOutputs };
-}
-
 function savePlan(saves: readonly Save[] = []): SavePlan {
   const all = saves.includes("inputs");
   const others = saves.includes("others");
@@ -299,27 +185,6 @@ function share(x: Tensor, shape: Shape, edge: Edge | null): Tensor {
   enroll(y);
   return y;
 }
-
-// Loops, not `map`: every call of every op comes through here.
-function shapesOf(inputs: Inputs): (Shape | null)[] {
-  const shapes = new Array<Shape | null>(inputs.length);
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i]!;
-    shapes[i] = x === null ? null : typeof x === "number" ? SCALAR : x.shape;
-  }
-  return shapes;
-}
-
-function dtypesOf(inputs: Inputs): (DType | null)[] {
-  const dtypes = new Array<DType | null>(inputs.length);
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i];
-    dtypes[i] = x instanceof Tensor ? x.dtype : null;
-  }
-  return dtypes;
-}
-
-const SCALAR: Shape = [];
 
 /** The dtype that all tensors of a call have. */
 export function sameDType(op: string, dtypes: readonly (DType | null)[]): DType {

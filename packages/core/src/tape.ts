@@ -1,6 +1,6 @@
+import type { Definition } from "./apply.ts";
 import { type Backend, rejectPromise, type Spec } from "./backend.ts";
 import { GradientError } from "./errors.ts";
-import type { Definition } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Looks at the gradient of a tensor; a tensor that it returns takes its place. */

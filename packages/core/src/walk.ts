@@ -1,7 +1,7 @@
+import type { Context, Vjp } from "./apply.ts";
 import { type Backend, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
 import { enroll, scope } from "./memory.ts";
-import type { Context, Vjp } from "./op.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";

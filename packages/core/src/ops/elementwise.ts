@@ -1,7 +1,8 @@
+import type { Context, Vjp } from "../apply.ts";
 import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.ts";
 import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError } from "../errors.ts";
-import { type Context, composite, primitive, type Save, type Vjp } from "../op.ts";
+import { composite, primitive, type Save } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { asFloat, cast } from "./cast.ts";

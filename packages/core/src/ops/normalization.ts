@@ -1,5 +1,6 @@
+import type { Vjp } from "../apply.ts";
 import { ShapeError } from "../errors.ts";
-import { composite, floating, type Vjp } from "../op.ts";
+import { composite, floating } from "../op.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, rsqrt, sub } from "./elementwise.ts";
