@@ -62,6 +62,19 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
+/** @internal Runs `fn` and frees every tensor that was made in it; what its caller is to own must be an alias. */
+export function sweep<T>(fn: () => T): T {
+  const outer = open;
+  const made: Scoped[] = [];
+  open = made;
+  try {
+    return fn();
+  } finally {
+    open = outer;
+    for (const tensor of made) if (!tensor.kept) tensor.dispose();
+  }
+}
+
 function close(made: readonly Scoped[], outer: Scoped[] | null, result: unknown): void {
   const survives = survivors(result);
   for (const tensor of made) {

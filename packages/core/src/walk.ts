@@ -1,7 +1,7 @@
 import type { Context, Vjp } from "./apply.ts";
 import { type Backend, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
-import { enroll, scope } from "./memory.ts";
+import { enroll, sweep } from "./memory.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";
@@ -151,11 +151,7 @@ function merge(a: Tensor | undefined, b: Tensor): Tensor {
 }
 
 /** Runs `fn` and frees what it made on the way; the result belongs to the caller. */
-export const owned = <T extends Tensor | null>(fn: () => T): T =>
-  scope(() => {
-    const result = fn();
-    return (result === null ? null : alias(result)) as T;
-  });
+export const owned = (fn: () => Tensor): Tensor => sweep(() => alias(fn()));
 
 const zerosFor = ({ node, shape, dtype }: Edge, home: Backend): Tensor =>
   owned(() => zeros(shape, { dtype, backend: node.op === null ? node.backend : home }));
@@ -187,18 +183,24 @@ function inputGradients(
   createGraph: boolean,
 ): (Tensor | null)[] {
   const { op, attrs, inputs, saved } = call;
-  return withBackend(grads.find((g) => g !== null)!.backend, () => {
-    if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, flows, createGraph);
-    const context = {
-      inputs: saved.inputs,
-      output: saved.outputs[0],
-      outputs: saved.outputs,
-      attrs,
-      specs: inputs,
-      grads,
-    } as Context;
-    return inputs.map((edge, i) => (flows(edge) ? owned(() => (op.vjp(i) as Vjp)(grads[0]!, context)) : null));
-  });
+  const { backend } = grads.find((g) => g !== null)!;
+  return withBackend(backend, () =>
+    sweep(() => {
+      if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, flows, createGraph);
+      const context = {
+        inputs: saved.inputs,
+        output: saved.outputs[0],
+        outputs: saved.outputs,
+        attrs,
+        specs: inputs,
+        grads,
+      } as Context;
+      return inputs.map((edge, i) => {
+        const g = flows(edge) ? (op.vjp(i) as Vjp)(grads[0]!, context) : null;
+        return g === null ? null : alias(g);
+      });
+    }),
+  );
 }
 
 /**
@@ -213,21 +215,17 @@ function throughDecomposition(
   createGraph: boolean,
 ): (Tensor | null)[] {
   const found = new Map<Edge | null, Tensor>();
-  return scope(() => {
-    const fresh = enableGrad(() =>
-      saved.inputs.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? clone(x) : x)),
-    );
-    const outputs = enableGrad(() => decompose(fresh, attrs));
-    const roots = outputs.flatMap(({ edge }, i) =>
-      edge === null || grads[i] == null ? [] : [{ edge, gradient: alias(grads[i]) }],
-    );
-    const edges = fresh.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? x.edge : null));
-    const targets = new Set(edges.filter((edge) => edge !== null));
-    const { order, reached } = explore(roots, targets);
-    const met = new Set([...targets].filter((edge) => reached.has(edge)));
-    if (roots.length > 0) walk(roots, leadingTo(met, order), { createGraph }, met, (edge, g) => found.set(edge, g));
-    return edges.map((edge) => found.get(edge) ?? null);
-  });
+  const fresh = enableGrad(() => saved.inputs.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? clone(x) : x)));
+  const outputs = enableGrad(() => decompose(fresh, attrs));
+  const roots = outputs.flatMap(({ edge }, i) =>
+    edge === null || grads[i] == null ? [] : [{ edge, gradient: alias(grads[i]) }],
+  );
+  const edges = fresh.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? x.edge : null));
+  const targets = new Set(edges.filter((edge) => edge !== null));
+  const { order, reached } = explore(roots, targets);
+  const met = new Set([...targets].filter((edge) => reached.has(edge)));
+  if (roots.length > 0) walk(roots, leadingTo(met, order), { createGraph }, met, (edge, g) => found.set(edge, g));
+  return edges.map((edge) => found.get(edge) ?? null);
 }
 
 /** Frees what a call saved and cuts its links, so that the graph behind it can go. */
