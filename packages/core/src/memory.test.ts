@@ -68,6 +68,21 @@ test("what an op made on the way goes with its result", () => {
   });
 });
 
+test("a parameter that moves leaves nothing behind and owns what it has", () => {
+  counted((backend) => {
+    const p = scope(() => new Parameter(ones([10])));
+    scope(() => p.mul(p).sum().backward());
+    p.relocate("float64");
+    expect(backend.liveBytes).toBe(160);
+    expect([p.dtype, p.storage!.exclusive, p.grad!.dtype, p.grad!.toArray()]).toEqual([
+      "float64",
+      true,
+      "float64",
+      new Array(10).fill(2),
+    ]);
+  });
+});
+
 test("a scope frees everything when its function throws", () => {
   counted((backend) => {
     expect(() =>

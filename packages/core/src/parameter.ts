@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { DisposedError, DTypeError, ShapeError } from "./errors.ts";
+import { scope } from "./memory.ts";
 import { to } from "./ops/cast.ts";
 import { sameShape, show } from "./shape.ts";
 import { noGrad } from "./tape.ts";
@@ -38,15 +39,20 @@ abstract class Variable extends Tensor {
   /** @internal Moves value and gradient to another backend or dtype; the object, and so its place in an optimizer, stays. */
   relocate(target: Backend | DType): void {
     const { requiresGrad } = this;
-    const grad = peekGrad(this);
-    const [value, moved] = noGrad(() => [to(this, target), grad && to(grad, target)]);
-    const next = value.storage!.retain();
-    this.storage?.release();
-    this.storage = next;
-    this.edge = null;
-    (this as { dtype: DType }).dtype = value.dtype;
-    this.requiresGrad = requiresGrad && isFloat(value.dtype);
-    if (this.requiresGrad) replaceGrad(this, moved);
+    scope(() =>
+      noGrad(() => {
+        const value = to(this, target);
+        const grad = peekGrad(this);
+        const moved = grad && to(grad, target);
+        const next = value.storage!.retain();
+        this.storage?.release();
+        this.storage = next;
+        this.edge = null;
+        (this as { dtype: DType }).dtype = value.dtype;
+        this.requiresGrad = requiresGrad && isFloat(value.dtype);
+        if (this.requiresGrad) replaceGrad(this, moved);
+      }),
+    );
   }
 }
 

@@ -145,7 +145,8 @@ function split(bytes: Uint8Array, fail: Fail): { header: object; data: Uint8Arra
   const view = new DataView(bytes.buffer, bytes.byteOffset, PREFIX);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   const room = bytes.length - PREFIX;
-  if (length > Math.min(room, MAX_HEADER)) return fail(`the header claims ${length} bytes, and ${room} follow`);
+  if (length > room) return fail(`the header claims ${length} bytes, and ${room} follow`);
+  if (length > MAX_HEADER) return fail(`the header claims ${length} bytes, and ${MAX_HEADER} are allowed`);
   // Of a plain type, for Node's Buffer would hand out views where copies are asked for.
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + PREFIX + length, room - length);
   if (bytes[PREFIX] !== BRACE || length === 0) return fail('the header does not begin with "{"');
