@@ -47,6 +47,7 @@ abstract class Variable extends Tensor {
         const next = value.storage!.retain();
         this.storage?.release();
         this.storage = next;
+        if (moved !== grad) replaceGrad(this, null);
         this.edge = null;
         (this as { dtype: DType }).dtype = value.dtype;
         this.requiresGrad = requiresGrad && isFloat(value.dtype);
