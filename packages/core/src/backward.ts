@@ -94,7 +94,11 @@ function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
     return { edge: y.edge, gradient: noGrad(() => owned(() => onesLike(y))) };
   }
   if (!sameShape(gradient.shape, y.shape))
-    throw new ShapeError(op, `the gradient has shape ${show(gradient.shape)}, the tensor ${show(y.shape)}`);
+    throw new ShapeError(
+      op,
+      `the gradient has shape ${show(gradient.shape)}, the tensor ${show(y.shape)}`,
+      "reshape() or expand() it to the shape of the tensor",
+    );
   if (gradient.dtype !== y.dtype)
     throw new DTypeError(
       op,

@@ -10,7 +10,8 @@ import { mixedBackends, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
 /** A tensor that lives in a field and whose value can be replaced. */
 abstract class Variable extends Tensor {
   protected constructor(name: string, value: Tensor) {
-    if (value.storage === null) throw new DisposedError(name, `the tensor of shape ${show(value.shape)} was disposed`);
+    if (value.storage === null)
+      throw new DisposedError(name, `the tensor of shape ${show(value.shape)} was disposed`, "use it before dispose()");
     super(value.storage.retain(), value.shape, value.dtype);
     this.kept = true;
   }
@@ -21,7 +22,11 @@ abstract class Variable extends Tensor {
    */
   assign(value: Tensor): void {
     if (!sameShape(value.shape, this.shape))
-      throw new ShapeError("assign", `a value of shape ${show(value.shape)} for one of shape ${show(this.shape)}`);
+      throw new ShapeError(
+        "assign",
+        `a value of shape ${show(value.shape)} for one of shape ${show(this.shape)}`,
+        "reshape() it",
+      );
     if (value.dtype !== this.dtype)
       throw new DTypeError(
         "assign",

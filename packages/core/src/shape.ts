@@ -106,6 +106,6 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepdim: boo
 export function checkShape(op: string, shape: Shape): Shape {
   for (const size of shape)
     if (!Number.isInteger(size) || size < 0)
-      throw new ShapeError(op, `sizes must be non-negative integers, got ${show(shape)}`);
+      throw new ShapeError(op, `sizes must be non-negative integers, got ${show(shape)}`, "round or clamp them first");
   return shape;
 }

@@ -105,6 +105,7 @@ export class Tensor implements Operand, Scoped {
         throw new ShapeError(
           "grad",
           `a gradient of shape ${show(value.shape)} for a tensor of shape ${show(this.shape)}`,
+          "reshape() it",
         );
       if (value.dtype !== this.dtype)
         throw new DTypeError(

@@ -168,6 +168,7 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
       throw new ShapeError(
         "registerHook",
         `the hook returned a gradient of shape ${show(replaced.shape)} for a tensor of shape ${show(edge.shape)}`,
+        "return one of the same shape, or nothing",
       );
     g.dispose();
     g = alias(replaced);

@@ -252,24 +252,24 @@ describe("the place of an error", () => {
     expect(error).toBeInstanceOf(ShapeError);
     expect(error.modulePath).toBe("features.1 (Linear)");
     expect(error.message).toBe(
-      "linear: the input [1,2] must end in the 3 features of the weight [1,3] (in features.1 (Linear))",
+      "linear: the input [1,2] must end in the 3 features of the weight [1,3] (in features.1 (Linear)); give the layer 2 input features, or reshape() what comes before it",
     );
   });
 
   test("is the class where the module itself was called, or is in no public field", () => {
-    expect(message(() => misfit.call(ones([1, 2])))).toMatch(/ \(in Linear\)$/);
+    expect(message(() => misfit.call(ones([1, 2])))).toMatch(/ \(in Linear\); give the layer/);
     class Wrapper extends Module {
       readonly #inner = misfit;
       forward(x: Tensor): Tensor {
         return this.#inner.call(x);
       }
     }
-    expect(message(() => new Sequential(new Wrapper()).call(ones([1, 2])))).toMatch(/ \(in Linear\)$/);
+    expect(message(() => new Sequential(new Wrapper()).call(ones([1, 2])))).toMatch(/ \(in Linear\); give the layer/);
   });
 
   test("is forgotten when the call ends, and absent outside of calls", () => {
     message(() => new Sequential(misfit).call(ones([1, 2])));
-    expect(message(() => misfit.call(ones([1, 2])))).toMatch(/ \(in Linear\)$/);
+    expect(message(() => misfit.call(ones([1, 2])))).toMatch(/ \(in Linear\); give the layer/);
     expect(message(() => misfit.forward(ones([1, 2])))).not.toMatch(/\(in/);
   });
 

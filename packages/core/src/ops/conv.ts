@@ -39,16 +39,19 @@ const conv2dOp: Op<[x: Tensor, weight: Tensor, bias: Tensor | null], Conv2dAttrs
       throw new ShapeError(
         "conv2d",
         `expected an input [N,C,H,W] and a weight [O,C/groups,kh,kw], got ${show(x)} and ${show(weight)}`,
+        "unsqueeze(0) makes a batch of a single image",
       );
     if (x[1] !== weight[1]! * groups || weight[0]! % groups !== 0)
       throw new ShapeError(
         "conv2d",
         `the channels of the input ${show(x)} and the weight ${show(weight)} do not fit ${groups} group(s)`,
+        `the input needs ${weight[1]! * groups} channels, and groups must divide the outputs`,
       );
     if (bias !== null && (bias.length !== 1 || bias[0] !== weight[0]))
       throw new ShapeError(
         "conv2d",
         `the bias ${show(bias)} must have the ${weight[0]} outputs of the weight ${show(weight)}`,
+        `pass a bias of shape [${weight[0]}] or null`,
       );
     return [x[0]!, weight[0]!, ...positions("conv2d", x, windowOf(attrs, weight))];
   },

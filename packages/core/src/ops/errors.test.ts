@@ -70,14 +70,20 @@ describe("bad operands get an error that names the op, the values and the remedy
     [() => mean(ints(1)), 'mean: expected a floating dtype, got int32; convert it with .to("float32")'],
     [() => variance(ints(1)), "var: expected a floating dtype, got int32"],
     // movement
-    [() => reshape(ones([2, 3]), [4]), "reshape: [2,3] has 6 elements and cannot become [4]"],
+    [
+      () => reshape(ones([2, 3]), [4]),
+      "reshape: [2,3] has 6 elements and cannot become [4]; the sizes must multiply to 6; one of them may be -1",
+    ],
     [() => reshape(ones([2, 3]), [-1, -1]), "reshape: [2,3] has 6 elements and cannot become [-1,-1]"],
     [() => reshape(ones([6]), [4, -1]), "reshape: [6] has 6 elements and cannot become [4,-1]"],
     [() => flatten(ones([2, 3]), 1, 0), "flatten: startDim 1 lies behind endDim 0 in [2,3]"],
     [() => permute(ones([2, 3]), 0, 0), "permute: [0,0] does not name each axis of [2,3] once"],
     [() => transpose(ones([2]), 0, 1), "transpose: axis 1 does not exist"],
     [() => expand(ones([2]), [3]), "expand: [2] does not stretch to [3]; only axes of size 1 stretch"],
-    [() => narrow(ones([2]), 0, 1, 2), "narrow: 1 + 2 elements reach beyond axis 0 of [2]"],
+    [
+      () => narrow(ones([2]), 0, 1, 2),
+      "narrow: 1 + 2 elements reach beyond axis 0 of [2]; start and length must lie within 2",
+    ],
     [
       () =>
         padZeros(ones([2]), [
@@ -88,15 +94,18 @@ describe("bad operands get an error that names the op, the values and the remedy
     ],
     [() => padZeros(ones([2]), [[-3, 0]]), "pad: sizes must be non-negative integers, got [-1]"],
     // joining and splitting
-    [() => cat([]), "cat: the list of tensors is empty"],
+    [() => cat([]), "cat: the list of tensors is empty; pass at least one"],
     [() => stack([]), "stack: the list of tensors is empty"],
-    [() => cat([ones([2, 2]), ones([2, 3])]), "cat: [2,2] and [2,3] differ in more than axis 0"],
+    [
+      () => cat([ones([2, 2]), ones([2, 3])]),
+      "cat: [2,2] and [2,3] differ in more than axis 0; make all other axes equal",
+    ],
     [
       () => cat([ones([1]), ints(1)]),
       'cat: operands have different dtypes: float32 and int32; convert one with .to("float32")',
     ],
     [() => split(ones([4]), 0), "split: the size of the parts must be a positive integer, got 0"],
-    [() => split(ones([4]), [1, 2]), "split: the sizes [1,2] do not add up to axis 0 of [4]"],
+    [() => split(ones([4]), [1, 2]), "split: the sizes [1,2] do not add up to axis 0 of [4]; their sum must be 4"],
     [() => chunk(ones([4]), 1.5), "chunk: the number of parts must be a positive integer, got 1.5"],
     // indexing
     [() => indexSelect(ones([3]), 0, ints(3)), "indexSelect: index 3 is out of range for axis 0 of size 3; use 0 to 2"],
@@ -115,7 +124,10 @@ describe("bad operands get an error that names the op, the values and the remedy
     ],
     [() => oneHot(ints(5), 3), "oneHot: index 5 is out of range for axis 1 of size 3"],
     // products
-    [() => matmul(ones([2, 3]), ones([4, 5])), "matmul: inner dimensions differ: [2,3] × [4,5] (3 ≠ 4)"],
+    [
+      () => matmul(ones([2, 3]), ones([4, 5])),
+      "matmul: inner dimensions differ: [2,3] × [4,5] (3 ≠ 4); transpose or reshape one of them",
+    ],
     [() => matmul(ones([2, 3]), ones([4, 5]), false, true), "matmul: inner dimensions differ: [2,3] × [4,5]ᵀ (3 ≠ 5)"],
     [
       () => matmul(tensor(1), ones([2])),
@@ -137,7 +149,7 @@ describe("bad operands get an error that names the op, the values and the remedy
     ],
     [
       () => conv2d(image(), ones([1, 3, 2, 2]), null, moves),
-      "conv2d: the channels of the input [1,2,4,4] and the weight [1,3,2,2] do not fit 1 group(s)",
+      "conv2d: the channels of the input [1,2,4,4] and the weight [1,3,2,2] do not fit 1 group(s); the input needs 3 channels, and groups must divide the outputs",
     ],
     [
       () => conv2d(image(), ones([3, 2, 2, 2]), ones([2]), moves),
@@ -161,7 +173,7 @@ describe("bad operands get an error that names the op, the values and the remedy
     [() => batchNorm(ones([2]), null, null, 1e-5), "batchNorm: expected [N,C,…], got [2]"],
     [
       () => batchNorm(ones([2, 3]), ones([2]), null, 1e-5),
-      "batchNorm: weight and bias of an input [2,3] need 3 elements, got [2]",
+      "batchNorm: weight and bias of an input [2,3] need 3 elements, got [2]; pass them with shape [3] or null",
     ],
     [() => layerNorm(ones([2, 3]), [2], null, null, 1e-5), "layerNorm: the input [2,3] must end in [2]"],
     [() => softmax(ints(1), 0), "softmax: expected a floating dtype, got int32"],

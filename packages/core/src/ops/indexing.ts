@@ -46,7 +46,12 @@ export function checkIndex(op: string, index: Tensor, size: number, axis: number
 /** The slices of `x` along `dim` that the int32 `index` (one axis) names. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const axis = normalizeAxis("indexSelect", dim, x.ndim);
-  if (index.ndim !== 1) throw new ShapeError("indexSelect", `the index must have one axis, got ${show(index.shape)}`);
+  if (index.ndim !== 1)
+    throw new ShapeError(
+      "indexSelect",
+      `the index must have one axis, got ${show(index.shape)}`,
+      "flatten() it, or use gather()",
+    );
   checkIndex("indexSelect", index, x.shape[axis]!, axis);
   return takeOp([x, index], axis);
 }
@@ -58,6 +63,7 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
     throw new ShapeError(
       "gather",
       `the index ${show(index.shape)} does not fit into ${show(x.shape)} beside axis ${dim}`,
+      "give it as many axes as the tensor, none of the others longer",
     );
   checkIndex("gather", index, x.shape[axis]!, axis);
   return takeOp([reshape(x, [-1]), scope(() => positions(x.shape, axis, index))], 0);

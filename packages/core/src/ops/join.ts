@@ -25,7 +25,11 @@ const catOp = primitive<Tensor[], Parts>({
   shape: ([first, ...rest], { axis, bounds }) => {
     for (const shape of rest)
       if (shape.length !== first!.length || shape.some((size, i) => i !== axis && size !== first![i]))
-        throw new ShapeError("cat", `${show(first!)} and ${show(shape)} differ in more than axis ${axis}`);
+        throw new ShapeError(
+          "cat",
+          `${show(first!)} and ${show(shape)} differ in more than axis ${axis}`,
+          "make all other axes equal; stack() joins along a new one",
+        );
     return first!.with(axis, bounds.at(-1)!);
   },
   kernel: (backend, xs, { axis }, [out]) => [backend.concat(xs, axis, out!)],
@@ -38,7 +42,7 @@ const catOp = primitive<Tensor[], Parts>({
 /** The tensors one after the other along an existing axis. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const [first] = tensors;
-  if (first === undefined) throw new ArgumentError("cat", "the list of tensors is empty");
+  if (first === undefined) throw new ArgumentError("cat", "the list of tensors is empty", "pass at least one");
   const axis = normalizeAxis("cat", dim, first.ndim);
   return catOp(
     [...tensors],
@@ -52,7 +56,7 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 /** The tensors, all of one shape, along a new axis. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   const [first] = tensors;
-  if (first === undefined) throw new ArgumentError("stack", "the list of tensors is empty");
+  if (first === undefined) throw new ArgumentError("stack", "the list of tensors is empty", "pass at least one");
   for (const { shape } of tensors)
     if (!sameShape(shape, first.shape))
       throw new ShapeError(
@@ -95,7 +99,11 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): rea
     throw new ArgumentError("split", `the size of the parts must be a positive integer, got ${size}`);
   const sizes = typeof size === "number" ? evenSizes(total, size) : size;
   if (sizes.some((n) => !Number.isInteger(n) || n < 0) || sizes.reduce((a, b) => a + b, 0) !== total)
-    throw new ShapeError("split", `the sizes ${show(sizes)} do not add up to axis ${dim} of ${show(x.shape)}`);
+    throw new ShapeError(
+      "split",
+      `the sizes ${show(sizes)} do not add up to axis ${dim} of ${show(x.shape)}`,
+      `their sum must be ${total}`,
+    );
   return splitOp([x], partsOf(axis, sizes));
 }
 

@@ -41,6 +41,7 @@ function productShape(a: Shape, b: Shape, { transposeA, transposeB }: Flags): re
     throw new ShapeError(
       "matmul",
       `inner dimensions differ: ${describe(a, transposeA)} × ${describe(b, transposeB)} (${inner} ≠ ${inner2})`,
+      "transpose or reshape one of them",
     );
   return [rows, columns];
 }
@@ -96,11 +97,13 @@ const linearOp = composite<[x: Tensor, weight: Tensor, bias: Tensor | null]>({
       throw new ShapeError(
         "linear",
         `the input ${show(x)} must end in the ${weight[1]} features of the weight ${show(weight)}`,
+        `give the layer ${x.at(-1)} input features, or reshape() what comes before it`,
       );
     if (bias !== null && (bias.length !== 1 || bias[0] !== weight[0]))
       throw new ShapeError(
         "linear",
         `the bias ${show(bias)} must have the ${weight[0]} outputs of the weight ${show(weight)}`,
+        `pass a bias of shape [${weight[0]}] or null`,
       );
     return x.with(-1, weight[0]!);
   },

@@ -46,7 +46,11 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     sizeOf(sizes) !== x.numel() ||
     !sizes.every((n) => Number.isInteger(n) && n >= 0)
   )
-    throw new ShapeError("reshape", `${show(x.shape)} has ${x.numel()} elements and cannot become ${show(shape)}`);
+    throw new ShapeError(
+      "reshape",
+      `${show(x.shape)} has ${x.numel()} elements and cannot become ${show(shape)}`,
+      `the sizes must multiply to ${x.numel()}; one of them may be -1`,
+    );
   return sameShape(sizes, x.shape) ? x : reshapeOp([x], sizes);
 }
 
@@ -59,7 +63,11 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
   const start = normalizeAxis("flatten", startDim, x.ndim);
   const end = normalizeAxis("flatten", endDim, x.ndim);
   if (start > end)
-    throw new ShapeError("flatten", `startDim ${startDim} lies behind endDim ${endDim} in ${show(x.shape)}`);
+    throw new ShapeError(
+      "flatten",
+      `startDim ${startDim} lies behind endDim ${endDim} in ${show(x.shape)}`,
+      "name the outer axis first",
+    );
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end + 1)), ...x.shape.slice(end + 1)]);
 }
 
@@ -82,7 +90,11 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
 export function permute(x: Tensor, ...dims: number[] | [readonly number[]]): Tensor {
   const order = (dims.flat() as number[]).map((dim) => normalizeAxis("permute", dim, x.ndim));
   if (order.length !== x.ndim || new Set(order).size !== x.ndim)
-    throw new ShapeError("permute", `[${dims}] does not name each axis of ${show(x.shape)} once`);
+    throw new ShapeError(
+      "permute",
+      `[${dims}] does not name each axis of ${show(x.shape)} once`,
+      `name ${x.ndim} different axes`,
+    );
   if (order.every((axis, i) => axis === i)) return x;
   const strides = stridesOf(x.shape);
   return gatherView([x], { shape: order.map((i) => x.shape[i]!), strides: order.map((i) => strides[i]!), offset: 0 });
@@ -134,7 +146,11 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   const size = x.shape[axis]!;
   const from = start < 0 ? start + size : start;
   if (![from, length].every(Number.isInteger) || from < 0 || length < 0 || from + length > size)
-    throw new ShapeError("narrow", `${start} + ${length} elements reach beyond axis ${dim} of ${show(x.shape)}`);
+    throw new ShapeError(
+      "narrow",
+      `${start} + ${length} elements reach beyond axis ${dim} of ${show(x.shape)}`,
+      `start and length must lie within ${size}`,
+    );
   return gatherView([x], section(x.shape, axis, from, length));
 }
 
@@ -149,7 +165,8 @@ export function padZeros(x: Tensor, padding: readonly (readonly [before: number,
   if (padding.every(([before, after]) => before === 0 && after === 0)) return x;
   const lead = x.ndim - padding.length;
   const shape = x.shape.map((size, i) => (i < lead ? size : size + padding[i - lead]![0] + padding[i - lead]![1]));
-  if (lead < 0) throw new ShapeError("pad", `${padding.length} axes to pad in ${show(x.shape)}`);
+  if (lead < 0)
+    throw new ShapeError("pad", `${padding.length} axes to pad in ${show(x.shape)}`, "give at most one pair per axis");
   const strides = stridesOf(shape);
   const offset = padding.reduce((sum, [before], i) => sum + before * strides[lead + i]!, 0);
   return scatterView([x], {

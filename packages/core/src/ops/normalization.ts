@@ -48,6 +48,7 @@ function normalization(name: "batchNorm" | "layerNorm") {
           throw new ShapeError(
             name,
             `weight and bias of an input ${show(x)} need ${sizeOf(affine)} elements, got ${show(p)}`,
+            `pass them with shape [${affine.filter((size) => size !== 1)}] or null`,
           );
       const statistic = { shape: x.map((size, i) => (axes.includes(i) ? 1 : size)), dtype };
       return [{ shape: x, dtype }, statistic, statistic];
@@ -88,7 +89,8 @@ export interface Normalized {
  * `weight [C]` and shifted by `bias [C]`.
  */
 export function batchNorm(x: Tensor, weight: Tensor | null, bias: Tensor | null, eps: number): Normalized {
-  if (x.ndim < 2) throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`);
+  if (x.ndim < 2)
+    throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`, "unsqueeze() what is missing");
   const axes = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
   const affine = [x.shape[1]!, ...x.shape.slice(2).map(() => 1)];
   const [output, mu, sigma2] = batchNormOp([x, weight, bias], { axes, affine, eps });
@@ -105,7 +107,11 @@ export function layerNorm(
 ): Tensor {
   const lead = x.ndim - normalizedShape.length;
   if (normalizedShape.length === 0 || !sameShape(x.shape.slice(Math.max(0, lead)), normalizedShape))
-    throw new ShapeError("layerNorm", `the input ${show(x.shape)} must end in ${show(normalizedShape)}`);
+    throw new ShapeError(
+      "layerNorm",
+      `the input ${show(x.shape)} must end in ${show(normalizedShape)}`,
+      "normalise over the last axes that the input has",
+    );
   const axes = normalizedShape.map((_, i) => lead + i);
   return layerNormOp([x, weight, bias], { axes, affine: normalizedShape, eps })[0]!;
 }

@@ -14,11 +14,13 @@ import { foldWindows, frame, type Pair, positions, type Window, type WindowAxis,
 const ORDER: readonly WindowAxis[] = ["N", "C", "oh", "ow", "kh", "kw"];
 
 function pooledShape(op: string, x: Shape, window: Window): Shape {
-  if (x.length !== 4) throw new ShapeError(op, `expected images [N,C,H,W], got ${show(x)}`);
+  if (x.length !== 4)
+    throw new ShapeError(op, `expected images [N,C,H,W], got ${show(x)}`, "unsqueeze() what is missing");
   if (window.padding.some((n, axis) => n > window.kernel[axis]! / 2))
     throw new ArgumentError(
       op,
       `the padding ${show(window.padding)} is more than half of the kernel ${show(window.kernel)}`,
+      "use a larger kernel or less padding",
     );
   return [x[0]!, x[1]!, ...positions(op, x, window)];
 }

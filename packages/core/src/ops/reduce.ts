@@ -14,7 +14,7 @@ function extremum(name: "amax" | "amin", fn: ReduceFn) {
     name,
     shape: ([x], { axes, keepdim }) => {
       if (axes.some((i) => x[i] === 0))
-        throw new ShapeError(name, `an empty axis of ${show(x)} has no extreme element`);
+        throw new ShapeError(name, `an empty axis of ${show(x)} has no extreme element`, "look at the shape first");
       return reducedShape(x, axes, keepdim);
     },
     kernel: (backend, [x], { axes }, [out]) => [backend.reduce(fn, x, axes, out!)],
@@ -115,7 +115,12 @@ const argReduction = (fn: ArgReduceFn) => {
   const op = primitive<[x: Tensor], { axis: number; keepdim: boolean }>({
     name: fn,
     shape: ([x], { axis, keepdim }) => {
-      if (x[axis] === 0) throw new ShapeError(fn, `axis ${axis} of ${show(x)} is empty and has no extreme element`);
+      if (x[axis] === 0)
+        throw new ShapeError(
+          fn,
+          `axis ${axis} of ${show(x)} is empty and has no extreme element`,
+          "look at the shape first",
+        );
       return reducedShape(x, [axis], keepdim);
     },
     dtype: () => "int32",

@@ -34,7 +34,11 @@ function parse(range: Range, size: number, axis: number): Steps {
   if (typeof range === "number") {
     const start = range < 0 ? range + size : range;
     if (!Number.isInteger(range) || start < 0 || start >= size)
-      throw new IndexError("slice", `index ${range} is out of range for axis ${axis} of size ${size}`);
+      throw new IndexError(
+        "slice",
+        `index ${range} is out of range for axis ${axis} of size ${size}`,
+        `use ${-size} to ${size - 1}`,
+      );
     return { start, step: 1, length: null };
   }
   const match = /^\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?$/.exec(range);

@@ -49,6 +49,7 @@ const softmaxCrossEntropyOp = composite<[logits: Tensor, target: Tensor]>({
       throw new ShapeError(
         "softmaxCrossEntropy",
         `expected logits [N,C] and classes [N], got ${show(logits)} and ${show(target)}`,
+        "give every row of logits one class",
       );
     return target;
   },

@@ -44,6 +44,7 @@ export function positions(op: string, image: Shape, window: Window): Pair {
     throw new ShapeError(
       op,
       `the kernel ${show(kernel)} (dilation ${show(dilation)}) is larger than the image ${show(image)} with padding ${show(padding)}`,
+      "use a larger image, more padding or a smaller kernel",
     );
   return [rows, columns];
 }
