@@ -34,9 +34,7 @@ abstract class Variable extends Tensor {
         `convert it with .to("${this.dtype}")`,
       );
     if (value.backend !== this.backend) throw mixedBackends("assign", value.backend, this.backend);
-    const next = value.storage!.retain();
-    this.storage?.release();
-    this.storage = next;
+    this.#share(value);
     const node = this.edge?.node;
     if (node?.op === null) this.version = ++node.version;
   }
@@ -49,9 +47,7 @@ abstract class Variable extends Tensor {
         const value = to(this, target);
         const grad = peekGrad(this);
         const moved = grad && to(grad, target);
-        const next = value.storage!.retain();
-        this.storage?.release();
-        this.storage = next;
+        this.#share(value);
         if (moved !== grad) replaceGrad(this, null);
         this.edge = null;
         (this as { dtype: DType }).dtype = value.dtype;
@@ -59,6 +55,13 @@ abstract class Variable extends Tensor {
         if (this.requiresGrad) replaceGrad(this, moved);
       }),
     );
+  }
+
+  /** Lets go of the old elements and shares those of `value`, which may be the same. */
+  #share(value: Tensor): void {
+    const next = value.storage!.retain();
+    this.storage?.release();
+    this.storage = next;
   }
 }
 

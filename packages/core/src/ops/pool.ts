@@ -28,7 +28,11 @@ function pooledShape(op: string, x: Shape, window: Window): Shape {
 /** `[N, C, H, W]` → `[N, C, oh, ow, kh·kw]`: what each window sees. */
 function seen(x: Tensor, window: Window): Tensor {
   const count = positions("pool", x.shape, window);
-  const image = frame(x, window, count);
+  return within(frame(x, window, count), window, count);
+}
+
+/** What each window sees of an image that has its frame. */
+function within(image: Tensor, window: Window, count: Pair): Tensor {
   const view = windowView(image.shape, window, count, ORDER);
   return reshape(gatherView([image], view), [...view.shape.slice(0, 4), window.kernel[0] * window.kernel[1]]);
 }
@@ -42,8 +46,9 @@ function unseen(parts: Tensor, image: Shape, window: Window): Tensor {
 /** What each window sees, where the frame counts as −∞. */
 function seenOrLeast(x: Tensor, window: Window): Tensor {
   const count = positions("maxPool2d", x.shape, window);
-  if (frame(x, window, count) === x) return seen(x, window);
-  return where(eq(seen(onesLike(x), window), 0), Number.NEGATIVE_INFINITY, seen(x, window));
+  const image = frame(x, window, count);
+  const values = within(image, window, count);
+  return image === x ? values : where(eq(seen(onesLike(x), window), 0), Number.NEGATIVE_INFINITY, values);
 }
 
 /** One at the first largest element of each window, zero elsewhere. */
