@@ -5,14 +5,15 @@ import { readdirSync } from "node:fs";
 const ARROWS = {
   core: [],
   "backend-cpu": ["core"],
+  "backend-wasm": ["core", "backend-cpu"],
   nn: ["core"],
   optim: ["core"],
   data: ["core"],
-  descent: ["core", "backend-cpu", "nn", "optim", "data"],
+  descent: ["core", "backend-cpu", "backend-wasm", "nn", "optim", "data"],
   testing: ["core", "backend-cpu", "nn", "optim"],
 };
 /** Packages that promise to run anywhere and to depend on nothing but the packages above. */
-const PURE = ["core", "backend-cpu", "nn", "optim"];
+const PURE = ["core", "backend-cpu", "backend-wasm", "nn", "optim"];
 
 /** Files (and folders) of core: each imports only from its left. A line break means nothing. */
 const CORE_ORDER = `

@@ -1,0 +1,116 @@
+import { type Block, Pager, type PagerOptions } from "@descent/core";
+import type { Engine, WasmFunction, WasmTable } from "./engine.ts";
+import { KernelModule, TABLE_SUFFIX } from "./kernel-module.ts";
+import { HEAP, LAUNCH, PARAMETERS } from "./layout.ts";
+import { Memory } from "./memory.ts";
+import { ThreadPool } from "./pool.ts";
+
+/** A compiled kernel. */
+export interface Kernel {
+  /** Does the items from `begin` to `end` on the calling thread: `run(begin, end, scratch, …parameters)`. */
+  readonly run: WasmFunction;
+  /** Where workers find it. */
+  readonly index: number;
+}
+
+/** A range of work that takes less than this, in nanoseconds, is not worth waking anybody for. */
+const WORTH_SHARING = 20_000;
+/** How long a chunk should take at least. */
+const CHUNK = 5_000;
+/** How many chunks there are for each thread, so that none has to wait long for another one's last. */
+const CHUNKS_PER_THREAD = 8;
+
+/** Compiles kernels and runs them: memory, threads, and who needs what of them. */
+export class Runtime {
+  readonly memory: Memory;
+  readonly pager: Pager;
+  readonly pool: ThreadPool;
+  readonly #table: WasmTable;
+
+  constructor(
+    readonly engine: Engine,
+    threads: number,
+    options: PagerOptions,
+  ) {
+    this.memory = new Memory(engine);
+    this.pager = new Pager(this.memory, { ...options, base: HEAP });
+    this.#table = new engine.api.Table({ element: "anyfunc", initial: 0 });
+    this.pool = new ThreadPool(engine, this.memory, this.#table, engine.shared ? threads : 1);
+  }
+
+  /** Compiles a module of kernels. */
+  compile<Name extends string>(define: (m: KernelModule<Name>) => void): Record<Name, Kernel> {
+    const builder = new KernelModule<Name>(this.engine, this.engine.tileRows);
+    define(builder);
+    const module = new this.engine.api.Module(builder.bytes());
+    const env = { memory: this.memory.wasm, table: this.#table };
+    const { exports } = new this.engine.api.Instance(module, { env });
+    const entries = builder.names.map((name) => name + TABLE_SUFFIX);
+    const first = this.#table.grow(entries.length);
+    for (const [i, entry] of entries.entries()) this.#table.set(first + i, exports[entry]);
+    if (this.engine.shared) this.pool.add(module, entries);
+    return Object.fromEntries(
+      builder.names.map((name, i): [Name, Kernel] => [name, { run: exports[name]!, index: first + i }]),
+    ) as Record<Name, Kernel>;
+  }
+
+  /**
+   * Runs a kernel over `items`, each of which takes about `cost` nanoseconds: on all threads where that is worth it. `integers` and
+   * `floats` say which parameters are what; a kernel's integers come first.
+   */
+  launch(
+    kernel: Kernel,
+    items: number,
+    cost: number,
+    integers: readonly number[],
+    floats: readonly number[] = [],
+    scratch: Scratch = NO_SCRATCH,
+  ): void {
+    const { pool } = this;
+    const work = items * cost;
+    if (pool.size > 1 && items > 1 && work >= WORTH_SHARING) {
+      const { i32, f32 } = this.memory;
+      const least = Math.max(1, Math.ceil(CHUNK / cost));
+      const grain = Math.max(least, Math.ceil(items / (pool.size * CHUNKS_PER_THREAD)));
+      i32[LAUNCH.items >> 2] = items;
+      i32[LAUNCH.grain >> 2] = grain;
+      i32[LAUNCH.scratch >> 2] = scratch.address;
+      i32[LAUNCH.scratchStride >> 2] = scratch.stride;
+      const at = PARAMETERS >> 2;
+      for (let i = 0; i < integers.length; i++) i32[at + i] = integers[i]!;
+      for (let i = 0; i < floats.length; i++) f32[at + integers.length + i] = floats[i]!;
+      if (pool.run(kernel.index, Math.ceil(items / grain))) return;
+    }
+    kernel.run(0, items, scratch.address, ...integers, ...floats);
+  }
+
+  /**
+   * Runs a whole op: `body` gets the addresses of `operands`, of new blocks of `sizes` bytes, and scratch memory of `scratchBytes` for each
+   * thread. What it made is freed where it throws, scratch memory always.
+   */
+  run(
+    op: string,
+    operands: readonly Block[],
+    sizes: readonly number[],
+    scratchBytes: number,
+    body: (operands: readonly number[], results: readonly number[], scratch: Scratch) => void,
+  ): Block[] {
+    if (scratchBytes === 0) return this.pager.run(op, operands, sizes, (from, to) => body(from, to, NO_SCRATCH));
+    const stride = roundUp(scratchBytes);
+    const blocks = this.pager.run(op, operands, [...sizes, this.pool.size * stride], (from, to) =>
+      body(from, to, { address: to[sizes.length]!, stride }),
+    );
+    this.pager.free(blocks.pop()!);
+    return blocks;
+  }
+}
+
+/** A cache line more than needed keeps the threads' scratch at distances that are no multiple of 4096. */
+const roundUp = (bytes: number): number => (Math.ceil(bytes / 64) + 1) * 64;
+
+/** Memory that a kernel uses meanwhile, `stride` bytes for every thread. */
+export interface Scratch {
+  readonly address: number;
+  readonly stride: number;
+}
+const NO_SCRATCH: Scratch = { address: 0, stride: 0 };

@@ -1,0 +1,108 @@
+import { ArgumentError, type Backend, type Block, DTYPES, type Pager } from "@descent/core";
+import { builtin, detectEngine, host } from "./engine.ts";
+import { activation } from "./kernels/activation.ts";
+import { convolution } from "./kernels/conv2d.ts";
+import { dropout } from "./kernels/dropout.ts";
+import { elementwise } from "./kernels/elementwise.ts";
+import { linear } from "./kernels/linear.ts";
+import { matmul } from "./kernels/matmul.ts";
+import { movement } from "./kernels/movement.ts";
+import { normalization } from "./kernels/normalization.ts";
+import { optimizerSteps } from "./kernels/optimizer.ts";
+import { pooling } from "./kernels/pool2d.ts";
+import { reductions } from "./kernels/reduce.ts";
+import { softmax } from "./kernels/softmax.ts";
+import { bytesOf, referenceFamilies, viewOf } from "./reference.ts";
+import { Runtime } from "./runtime.ts";
+
+/** Options of the WebAssembly backend. */
+export interface WasmOptions {
+  /** Threads that share the work of large kernels. Default: as many as there are cores, at most 8. The results do not depend on it. */
+  readonly threads?: number;
+  /** Bytes of WebAssembly memory that tensors may take up before others move to the host's: fixed where given, else 64 MiB and growing up to `maxBudget`. */
+  readonly budget?: number;
+  /** Default: `budget` where given, else 1 GiB. */
+  readonly maxBudget?: number;
+  /** Whether to use relaxed SIMD where the engine has it, which is faster and may round differently from machine to machine. Default true. */
+  readonly relaxedSimd?: boolean;
+}
+
+/** The WebAssembly backend: what every backend has, and its threads and memory. */
+export interface WasmBackend extends Backend<Block> {
+  /** Threads that share the work of large kernels. */
+  readonly numThreads: number;
+  /** Sets their number; 1 where memory cannot be shared between threads. */
+  setNumThreads(threads: number): void;
+  /** What is where, in bytes. */
+  readonly memoryStats: Readonly<Pager["stats"]>;
+}
+
+/**
+ * A new WebAssembly backend: SIMD kernels in every dtype, on several threads where memory can be shared (in Node, and in browsers on pages
+ * that are cross-origin isolated). Throws a `BackendError` where the engine has no SIMD.
+ */
+export function wasm({ threads = cores(), relaxedSimd = true, ...paging }: WasmOptions = {}): WasmBackend {
+  checkThreads(threads);
+  const runtime = new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging);
+  const { pager, pool } = runtime;
+  const reference = referenceFamilies(runtime);
+
+  const backend: WasmBackend = {
+    name: "wasm",
+    dtypes: DTYPES,
+    synchronous: true,
+    get numThreads() {
+      return pool.size;
+    },
+    setNumThreads(threads) {
+      checkThreads(threads);
+      pool.resize(threads);
+    },
+    memoryStats: pager.stats,
+
+    upload(values, spec) {
+      pager.begin("upload");
+      const block = pager.allocate(bytesOf(spec));
+      viewOf(runtime, spec, pager.address(block)).set(values);
+      return block;
+    },
+    download(x) {
+      pager.begin("download");
+      pager.use(x.handle);
+      return viewOf(runtime, x, pager.address(x.handle)).slice();
+    },
+    read: async (x) => backend.download(x),
+    free: (block) => pager.free(block),
+    ...reference,
+    ...elementwise(runtime, reference),
+    ...reductions(runtime, reference),
+    ...matmul(runtime, reference),
+    ...movement(runtime, reference),
+    fused: {
+      ...linear(runtime),
+      ...convolution(runtime),
+      ...pooling(runtime),
+      ...normalization(runtime),
+      ...softmax(runtime),
+      ...activation(runtime),
+      ...dropout(runtime),
+      ...optimizerSteps(runtime),
+    },
+  };
+  return backend;
+}
+
+function checkThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new ArgumentError(
+      "wasm",
+      `threads must be a positive integer, got ${threads}`,
+      "leave it out for one per core",
+    );
+}
+
+/** The cores of the machine, at most 8: beyond that memory is what is short. */
+function cores(): number {
+  const os = builtin<{ availableParallelism?(): number }>("node:os");
+  return Math.min(8, os?.availableParallelism?.() ?? host.navigator?.hardwareConcurrency ?? 1);
+}
