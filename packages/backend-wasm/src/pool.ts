@@ -40,11 +40,13 @@ export class ThreadPool {
   /** Everything that a new worker has to be sent. */
   readonly #sent: Message[] = [];
   readonly #canSleep = globals.document === undefined;
+  readonly #naps: number;
   #workers: Worker[] = [];
   #size: number;
 
-  constructor(engine: Engine, memory: Memory, table: WasmTable, threads: number) {
+  constructor(engine: Engine, memory: Memory, table: WasmTable, threads: number, naps?: number) {
     this.#engine = engine;
+    this.#naps = naps ?? (this.#canSleep ? NAPS.sleeping : NAPS.spinning);
     this.#memory = memory;
     this.#module = new engine.api.Module(poolModule(engine));
     const { exports } = new engine.api.Instance(this.#module, { env: { memory: memory.wasm, table } });
@@ -75,8 +77,7 @@ export class ThreadPool {
   /** Runs the chunks of a kernel on all threads; `false` where a worker took some and never finished them. */
   run(kernel: number, chunks: number): boolean {
     if (this.#workers.length === 0) this.#start();
-    const naps = this.#canSleep ? NAPS.sleeping : NAPS.spinning;
-    if (this.#run(kernel, chunks, SPINS, naps, Number(this.#canSleep)) === 0) return true;
+    if (this.#run(kernel, chunks, SPINS, this.#naps, Number(this.#canSleep)) === 0) return true;
     this.#fail("a worker stopped in the middle of a kernel");
     return false;
   }

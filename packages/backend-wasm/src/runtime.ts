@@ -30,12 +30,13 @@ export class Runtime {
   constructor(
     readonly engine: Engine,
     threads: number,
-    options: PagerOptions,
+    options: PagerOptions = {},
+    naps?: number,
   ) {
     this.memory = new Memory(engine);
     this.pager = new Pager(this.memory, { ...options, base: HEAP });
     this.#table = new engine.api.Table({ element: "anyfunc", initial: 0 });
-    this.pool = new ThreadPool(engine, this.memory, this.#table, engine.shared ? threads : 1);
+    this.pool = new ThreadPool(engine, this.memory, this.#table, engine.shared ? threads : 1, naps);
   }
 
   /** Compiles a module of kernels. */
