@@ -18,6 +18,8 @@ export interface Context<I extends Inputs = Inputs, A = unknown> {
   /** The outputs that `saves` names. */
   readonly outputs: readonly Tensor[];
   readonly attrs: A;
+  /** Whether an input needs a gradient now. */
+  readonly needs: readonly boolean[];
   /** Shape and dtype of the inputs that need a gradient. */
   readonly specs: readonly Spec[];
   /** The gradient of every output, `null` where none arrived. The first argument of the function is the first of them. */
@@ -30,13 +32,24 @@ export interface Context<I extends Inputs = Inputs, A = unknown> {
  */
 export type Vjp<I extends Inputs = Inputs, A = unknown> = (g: Tensor, context: Context<I, A>) => Tensor | null;
 
+/**
+ * The gradients of all inputs at once, for ops whose gradients share work. Inputs that `needs` leaves out cost nothing; what stands in
+ * their places is ignored.
+ */
+export type JointVjp<I extends Inputs = Inputs, A = unknown> = (
+  g: Tensor,
+  context: Context<I, A>,
+) => readonly (Tensor | null)[];
+
 /** An op as the tape and the backward walk see it. */
 export interface Definition {
   readonly name: string;
   readonly specs: (inputs: Inputs, attrs: unknown) => readonly Spec[];
   readonly run: (backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => readonly Tensor[];
-  /** The gradient function of an input, `null` where the op is not differentiable in it. */
-  readonly vjp: (input: number) => Vjp | null;
+  /** Whether the op is differentiable in an input. */
+  readonly differentiable: (input: number) => boolean;
+  /** The gradients of the inputs that need one; unused on transparent ops. */
+  readonly vjp: JointVjp;
   /** Set on composites without gradient functions: they are differentiated through it. */
   readonly transparent: ((inputs: Inputs, attrs: unknown) => readonly Tensor[]) | null;
   readonly saves: SavePlan;
@@ -89,7 +102,7 @@ function neededEdges(op: Definition, inputs: Inputs): (Edge | null)[] | null {
   let edges: (Edge | null)[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
-    if (!(x instanceof Tensor) || x.edge === null || op.vjp(i) === null) continue;
+    if (!(x instanceof Tensor) || x.edge === null || !op.differentiable(i)) continue;
     edges ??= new Array<Edge | null>(inputs.length).fill(null);
     edges[i] = x.edge;
   }

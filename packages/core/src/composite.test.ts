@@ -35,6 +35,19 @@ const opaque: Op<Two> = composite<Two>({
   vjp: [(g, { inputs: [a, b] }) => mul(g, add(b, exp(a))), (g, { inputs: [a] }) => mul(g, a)],
 });
 
+/** The same with one function for both gradients, and what each call of it was asked for. */
+const asked: boolean[][] = [];
+const joint: Op<Two> = composite<Two>({
+  name: "testJoint",
+  shape: ([a]) => a,
+  decompose: ([a, b]) => add(mul(a, b), exp(a)),
+  saves: ["inputs"],
+  vjp: (g, { inputs: [a, b], needs }) => {
+    asked.push([...needs]);
+    return [needs[0] ? mul(g, add(b, exp(a))) : null, needs[1] ? mul(g, a) : null];
+  },
+});
+
 /** `a · b`, not differentiable in `b`. */
 const halfway: Op<Two> = composite<Two>({
   name: "testHalfway",
@@ -68,6 +81,7 @@ function fusedBackend(): { backend: Backend; calls: () => number } {
   const fused = {
     testTransparent: kernel((a, b) => a * b + Math.exp(a)),
     testOpaque: kernel((a, b) => a * b + Math.exp(a)),
+    testJoint: kernel((a, b) => a * b + Math.exp(a)),
     testHalfway: kernel((a, b) => a * b),
     testBoth: kernel(
       (a, b) => a + b,
@@ -93,14 +107,44 @@ function derivatives(f: Op<Two>): number[][] {
 }
 
 describe("a fused composite", () => {
-  test("has the same value, gradient and second derivative as its decomposition, with gradient functions or without", () => {
+  test("has the same value, gradient and second derivative as its decomposition, with one gradient function, one per input, or none", () => {
     const expected = withBackend(cpu(), () => derivatives(opaque));
-    for (const f of [transparent, opaque]) {
+    for (const f of [transparent, opaque, joint]) {
       const { backend, calls } = fusedBackend();
       expect(withBackend(cpu(), () => derivatives(f))).toEqual(expected);
       expect(withBackend(backend, () => derivatives(f))).toEqual(expected);
       expect(calls()).toBe(1);
     }
+  });
+
+  test("asks one gradient function once per pass, and only for what is needed", () => {
+    withBackend(cpu(), () => {
+      const [a, b] = [leaf([2]), leaf([3])];
+      asked.length = 0;
+      joint([a, b]).sum().backward();
+      joint([a, b.detach()]).sum().backward();
+      grad(joint([a.mul(1), b]).sum(), b);
+      expect(asked).toEqual([
+        [true, true],
+        [true, false],
+        [false, true],
+      ]);
+    });
+  });
+
+  test("ignores what a gradient function returns for an input that needs nothing", () => {
+    const eager = composite<Two>({
+      name: "testEager",
+      shape: ([a]) => a,
+      decompose: ([a, b]) => mul(a, b),
+      saves: ["inputs"],
+      vjp: (g, { inputs: [a, b] }) => [mul(g, b), mul(g, a)],
+    });
+    withBackend(cpu(), () => {
+      const [a, b] = [leaf([2]), leaf([3])];
+      eager([a, b.detach()]).sum().backward();
+      expect([a.grad!.toArray(), b.grad]).toEqual([[3], null]);
+    });
   });
 
   test("counts an argument that is passed twice twice, not four times", () => {

@@ -1,5 +1,5 @@
 export type { PagedMemory } from "./addresses.ts";
-export type { Context, Definition, Input, Inputs, Vjp } from "./apply.ts";
+export type { Context, Definition, Input, Inputs, JointVjp, Vjp } from "./apply.ts";
 export {
   type ArgReduceFn,
   type ArithmeticFn,

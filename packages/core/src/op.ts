@@ -1,4 +1,13 @@
-import { apply, type Definition, dtypesOf, type Inputs, type SavePlan, shapesOf, type Vjp } from "./apply.ts";
+import {
+  apply,
+  type Definition,
+  dtypesOf,
+  type Inputs,
+  type JointVjp,
+  type SavePlan,
+  shapesOf,
+  type Vjp,
+} from "./apply.ts";
 import { type Backend, type FusedName, type Operand, type Spec, withBackend } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { DTypeError } from "./errors.ts";
@@ -39,10 +48,11 @@ interface ManyOutputs<I extends Inputs, A> {
   readonly outputs: (shapes: Shapes<I>, dtypes: DTypes<I>, attrs: A) => readonly Spec[];
 }
 
-/** One function per input, or one for all where their number varies; `null` means "not differentiable in this input". */
-type Gradients<I extends Inputs, A> =
-  | { readonly [K in keyof I]: Vjp<I, A> | null }
-  | ((input: number) => Vjp<I, A> | null);
+/**
+ * One function per input, where `null` means "not differentiable in this input", or one for all: its op is differentiable in each of
+ * them.
+ */
+type Gradients<I extends Inputs, A> = { readonly [K in keyof I]: Vjp<I, A> | null } | JointVjp<I, A>;
 
 type Primitive<I extends Inputs, A> = Common & {
   readonly vjp: Gradients<I, A>;
@@ -95,7 +105,7 @@ export function primitive<I extends Inputs, A>(
           const home = body.target === undefined ? backend : body.target(attrs as A);
           return out.map((spec, i) => make(home, handles[i], spec));
         };
-  return define(body, { run, vjp: gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
+  return define(body, { run, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
 }
 
 /** Defines an op in terms of others, which a backend may replace by a fused kernel of the same name. */
@@ -126,14 +136,14 @@ export function composite<I extends Inputs, A>(
   };
   return define(body, {
     run,
-    vjp: body.vjp === undefined ? () => UNUSED : gradients(body.vjp),
+    ...gradients(body.vjp ?? UNUSED),
     transparent: transparent ? decompose : null,
     saves: savePlan(transparent ? ["inputs"] : body.saves),
   });
 }
 
 /** Stands for "differentiable, through the decomposition". */
-const UNUSED: Vjp = () => null;
+const UNUSED: JointVjp = () => [];
 
 function define<I extends Inputs, A>(
   body: Common & (OneOutput<I, A> | ManyOutputs<I, A>),
@@ -176,8 +186,14 @@ function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boole
   return false;
 }
 
-const gradients = <I extends Inputs, A>(vjp: Gradients<I, A>): Definition["vjp"] =>
-  (typeof vjp === "function" ? vjp : (input: number) => vjp[input] ?? null) as Definition["vjp"];
+function gradients<I extends Inputs, A>(vjp: Gradients<I, A>): Pick<Definition, "differentiable" | "vjp"> {
+  if (typeof vjp === "function") return { differentiable: () => true, vjp: vjp as JointVjp };
+  const functions = vjp as readonly (Vjp | null)[];
+  return {
+    differentiable: (input) => functions[input] != null,
+    vjp: (g, context) => context.needs.map((needed, i) => (needed ? functions[i]!(g, context) : null)),
+  };
+}
 
 /** A tensor of the caller's over the elements of `x`. */
 function share(x: Tensor, shape: Shape, edge: Edge | null): Tensor {

@@ -1,4 +1,4 @@
-import type { Context, Vjp } from "./apply.ts";
+import type { Context } from "./apply.ts";
 import { type Backend, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
 import { enroll, sweep } from "./memory.ts";
@@ -188,16 +188,19 @@ function inputGradients(
   return withBackend(backend, () =>
     sweep(() => {
       if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, flows, createGraph);
+      const needs = inputs.map(flows);
       const context = {
         inputs: saved.inputs,
         output: saved.outputs[0],
         outputs: saved.outputs,
         attrs,
+        needs,
         specs: inputs,
         grads,
       } as Context;
-      return inputs.map((edge, i) => {
-        const g = flows(edge) ? (op.vjp(i) as Vjp)(grads[0]!, context) : null;
+      const results = op.vjp(grads[0]!, context);
+      return needs.map((needed, i) => {
+        const g = needed ? results[i]! : null;
         return g === null ? null : alias(g);
       });
     }),

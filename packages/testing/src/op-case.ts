@@ -1,4 +1,4 @@
-import { type Backend, type DType, type Shape, sizeOf, type Tensor, tensor } from "@descent/core";
+import { type Backend, type Definition, type DType, type Shape, sizeOf, type Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
 import fc from "fast-check";
 import { bools, distinct, type GridOptions, grid, indices, integers } from "./arbitraries.ts";
@@ -79,5 +79,5 @@ export const outputsOf = (y: Tensor | readonly Tensor[]): readonly Tensor[] => (
 const MANY = 10;
 
 /** The inputs, by number, in which an op is differentiable; of an op with any number of inputs, the first ten. */
-export const differentiableInputs = (op: { vjp(input: number): unknown }): number[] =>
-  Array.from({ length: MANY }, (_, i) => i).filter((i) => op.vjp(i) !== null);
+export const differentiableInputs = (op: Pick<Definition, "differentiable">): number[] =>
+  Array.from({ length: MANY }, (_, i) => i).filter((i) => op.differentiable(i));

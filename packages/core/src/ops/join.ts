@@ -33,10 +33,8 @@ const catOp = primitive<Tensor[], Parts>({
     return first!.with(axis, bounds.at(-1)!);
   },
   kernel: (backend, xs, { axis }, [out]) => [backend.concat(xs, axis, out!)],
-  vjp:
-    (input) =>
-    (g, { attrs }) =>
-      narrow(g, attrs.axis, attrs.bounds[input]!, lengthOf(attrs, input)),
+  vjp: (g, { needs, attrs }) =>
+    needs.map((needed, i) => (needed ? narrow(g, attrs.axis, attrs.bounds[i]!, lengthOf(attrs, i)) : null)),
 });
 
 /** The tensors one after the other along an existing axis. */
