@@ -59,9 +59,11 @@ interface FusedMethod<H> {
   kernel(operands: readonly (Operand<H> | number | null)[], attrs: never, out: readonly Spec[]): readonly H[];
 }
 
-/** The composites that a backend may answer with a kernel of its own. */
+/** The composites that a backend may answer with a kernel of its own. Their definitions say what they compute, from what. */
 export type FusedName =
   | "linear"
+  | "linearRelu"
+  | "linearWeightGrad"
   | "conv2d"
   | "conv2dInputGrad"
   | "conv2dWeightGrad"
@@ -70,13 +72,25 @@ export type FusedName =
   | "avgPool2d"
   | "avgPool2dInputGrad"
   | "batchNorm"
+  | "batchNormGrad"
   | "layerNorm"
+  | "layerNormGrad"
+  | "reluGrad"
+  | "tanhGrad"
+  | "sigmoidGrad"
   | "gelu"
+  | "geluGrad"
   | "silu"
+  | "siluGrad"
   | "softmax"
+  | "softmaxGrad"
   | "logSoftmax"
+  | "logSoftmaxGrad"
   | "softmaxCrossEntropy"
-  | "dropout";
+  | "softmaxCrossEntropyGrad"
+  | "dropout"
+  | "sgdStep"
+  | "adamStep";
 
 /**
  * What a device has to offer: storage, about a dozen kernel families, and optional fused kernels.

@@ -1,4 +1,4 @@
-import { ADAM_CHECKS, type AdamHyper, type AdamState, adamStep, initAdam } from "./adam.ts";
+import { ADAM_CHECKS, type AdamHyper, type AdamState, initAdam, updateAdam } from "./adam.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { Params } from "./param-groups.ts";
 import type { Rule } from "./rule.ts";
@@ -9,8 +9,7 @@ export const adamWRule: Rule<AdamHyper, AdamState> = {
   defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false },
   checks: ADAM_CHECKS,
   init: initAdam,
-  update: (p, g, state, hyper, t) =>
-    adamStep(p.mul(1 - hyper.lr * hyper.weightDecay), hyper.maximize ? g.neg() : g, state, hyper, t),
+  update: (p, g, state, hyper, t) => updateAdam(p, g, state, hyper, t, true),
 };
 
 /** AdamW: the weights shrink by `lr · weightDecay` in every step, whatever their gradients. */

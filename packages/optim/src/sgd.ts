@@ -1,4 +1,4 @@
-import type { Tensor } from "@descent/core";
+import { composite, floating, type Tensor } from "@descent/core";
 import { finite, flag, nonNegative } from "./checks.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { Params } from "./param-groups.ts";
@@ -25,6 +25,41 @@ export interface SGDState {
   readonly momentumBuffer: Tensor | null;
 }
 
+/** What selects a variant; the numbers are operands, because schedules change them from step to step. */
+interface SGDVariant {
+  /** Whether there is a momentum buffer: a second output. Without one as an operand, it starts as the gradient. */
+  readonly buffered: boolean;
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+}
+
+/** One step: the new value, and the new momentum buffer where there is one. */
+const sgdStep = composite<
+  [
+    p: Tensor,
+    g: Tensor,
+    momentumBuffer: Tensor | null,
+    lr: number,
+    momentum: number,
+    dampening: number,
+    weightDecay: number,
+  ],
+  SGDVariant
+>({
+  name: "sgdStep",
+  outputs: ([shape], dtypes, { buffered }) => {
+    const spec = { shape, dtype: floating("sgdStep")(dtypes) };
+    return buffered ? [spec, spec] : [spec];
+  },
+  decompose: ([p, gradient, before, lr, momentum, dampening, weightDecay], { buffered, nesterov, maximize }) => {
+    const g = penalized(p, gradient, { maximize, weightDecay });
+    if (!buffered) return [p.sub(g.mul(lr))];
+    const b = before?.mul(momentum).add(g.mul(1 - dampening)) ?? g;
+    const direction = nesterov ? g.add(b.mul(momentum)) : b;
+    return [p.sub(direction.mul(lr)), b];
+  },
+});
+
 /** Gradient descent with momentum (Polyak 1964; Nesterov 1983, as in Sutskever et al. 2013). */
 export const sgdRule: Rule<SGDHyper, SGDState> = {
   name: "SGD",
@@ -42,13 +77,15 @@ export const sgdRule: Rule<SGDHyper, SGDState> = {
       ? `nesterov needs momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`
       : null,
   init: () => ({ momentumBuffer: null }),
-  update(p, gradient, state, hyper) {
-    const { lr, momentum, dampening, nesterov } = hyper;
-    const g = penalized(p, gradient, hyper);
-    if (momentum === 0) return { p: p.sub(g.mul(lr)), state };
-    const b = state.momentumBuffer?.mul(momentum).add(g.mul(1 - dampening)) ?? g;
-    const direction = nesterov ? g.add(b.mul(momentum)) : b;
-    return { p: p.sub(direction.mul(lr)), state: { momentumBuffer: b } };
+  update(p, g, state, { lr, momentum, dampening, weightDecay, nesterov, maximize }) {
+    const buffered = momentum !== 0;
+    const before = buffered ? state.momentumBuffer : null;
+    const [value, momentumBuffer] = sgdStep([p, g, before, lr, momentum, dampening, weightDecay], {
+      buffered,
+      nesterov,
+      maximize,
+    });
+    return { p: value!, state: buffered ? { momentumBuffer: momentumBuffer! } : state };
   },
 };
 

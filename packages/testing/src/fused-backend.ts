@@ -2,6 +2,7 @@ import { cpu } from "@descent/backend-cpu";
 import {
   allocate,
   type Backend,
+  broadcastStrides,
   type Conv2dAttrs,
   type FusedName,
   IndexError,
@@ -9,6 +10,7 @@ import {
   type Shape,
   type Spec,
   sizeOf,
+  stridesOf,
   type TypedArray,
   threefry,
   uniform24,
@@ -32,6 +34,45 @@ const linear: Kernel<[x: X, weight: X, bias: X | null]> = ([x, weight, bias], _,
     y[at] = sum;
   }
   return [y];
+};
+
+const linearRelu: Kernel<[x: X, weight: X, bias: X | null]> = (inputs, attrs, out) =>
+  linear(inputs, attrs, out).map((y) => y.map((value) => Math.max(value, 0)));
+
+const linearWeightGrad: Kernel<[x: X, g: X]> = ([x, g], _, out) => {
+  const [dw, db] = out.map(make);
+  const [outputs, inputs] = out[0]!.shape as readonly [number, number];
+  for (let at = 0; at < g.handle.length; at++) {
+    const [row, o] = [Math.floor(at / outputs), at % outputs];
+    for (let i = 0; i < inputs; i++) dw![o * inputs + i]! += g.handle[at]! * x.handle[row * inputs + i]!;
+    if (db !== undefined) db[o]! += g.handle[at]!;
+  }
+  return db === undefined ? [dw!] : [dw!, db];
+};
+
+/** The gradient of an elementwise function, from that of its result and from what `x` is for it. */
+const pointwise =
+  (fn: (g: number, x: number) => number): Kernel<[g: X, x: X]> =>
+  ([g, x], _, [out]) => {
+    const y = make(out!);
+    for (let i = 0; i < y.length; i++) y[i] = fn(g.handle[i]!, x.handle[i]!);
+    return [y];
+  };
+
+const reluGrad = pointwise((g, y) => (y <= 0 ? 0 : g));
+const tanhGrad = pointwise((g, y) => g * (1 - y * y));
+const sigmoidGrad = pointwise((g, y) => g * y * (1 - y));
+const siluGrad = pointwise((g, x) => {
+  const s = 1 / (1 + Math.exp(-x));
+  return g * s * (1 + x * (1 - s));
+});
+
+const reference = cpu();
+const geluGrad: Kernel<[g: X, x: X]> = ([g, x], attrs, out) => {
+  const erf = reference.unary("erf", { ...x, handle: x.handle.map((value) => value * Math.SQRT1_2) }, x);
+  const density = (value: number): number => Math.exp((-value * value) / 2) / Math.sqrt(2 * Math.PI);
+  const slope = x.handle.map((value, i) => (1 + erf[i]!) / 2 + value * density(value));
+  return pointwise((g, slope) => g * slope)([g, { ...x, handle: slope }], attrs, out);
 };
 
 const silu: Kernel<[x: X]> = ([x], _, [out]) => {
@@ -64,6 +105,38 @@ const logSoftmaxWith =
     });
     return [y];
   };
+
+const softmaxGrad: Kernel<[g: X, y: X], number> = ([g, y], axis, [out]) => {
+  const dx = make(out!);
+  lines(y.shape, axis, (line) => {
+    const dot = line.reduce((sum, at) => sum + g.handle[at]! * y.handle[at]!, 0);
+    for (const at of line) dx[at] = y.handle[at]! * (g.handle[at]! - dot);
+  });
+  return [dx];
+};
+
+const logSoftmaxGrad: Kernel<[g: X, y: X], number> = ([g, y], axis, [out]) => {
+  const dx = make(out!);
+  lines(y.shape, axis, (line) => {
+    const sum = line.reduce((sum, at) => sum + g.handle[at]!, 0);
+    for (const at of line) dx[at] = g.handle[at]! - Math.exp(y.handle[at]!) * sum;
+  });
+  return [dx];
+};
+
+const softmaxCrossEntropyGrad: Kernel<[g: X, logits: X, target: X]> = ([g, logits, target], _, [out]) => {
+  const dx = make(out!);
+  let row = 0;
+  lines(logits.shape, 1, (line) => {
+    const { most, log } = partition(logits, line);
+    line.forEach((at, i) => {
+      const p = Math.exp(logits.handle[at]! - most - log);
+      dx[at] = g.handle[row]! * (p - (target.handle[row] === i ? 1 : 0));
+    });
+    row++;
+  });
+  return [dx];
+};
 
 const softmaxCrossEntropy: Kernel<[logits: X, target: X]> = ([logits, target], _, [out]) => {
   const y = make(out!);
@@ -134,12 +207,19 @@ const conv2dInputGrad: Kernel<[g: X, weight: X], Conv2dAttrs> = ([g, weight], at
     }),
   );
 
-const conv2dWeightGrad: Kernel<[x: X, g: X], Conv2dAttrs> = ([x, g], attrs, [out]) =>
-  summed(out!, (y) =>
-    products(size4(x), size4(out!), size4(g), attrs, (i, j, k) => {
+const conv2dWeightGrad: Kernel<[x: X, g: X], Conv2dAttrs> = ([x, g], attrs, [dw, db]) => {
+  const weight = summed(dw!, (y) =>
+    products(size4(x), size4(dw!), size4(g), attrs, (i, j, k) => {
       y[j]! += x.handle[i]! * g.handle[k]!;
     }),
   );
+  if (db === undefined) return weight;
+  const [, outputs, oh, ow] = size4(g);
+  const bias = summed(db, (y) => {
+    for (let k = 0; k < g.handle.length; k++) y[Math.floor(k / (oh * ow)) % outputs]! += g.handle[k]!;
+  });
+  return [...weight, ...bias];
+};
 
 /** Calls `fn` with the positions in the image that each element of the pooled result sees, padding left out. */
 function pooled(
@@ -199,6 +279,97 @@ const batchNorm: Kernel<[x: X, weight: X | null, bias: X | null], NormAttrs> = (
   return [y, mean, variance];
 };
 
+/** Which element of a tensor of shape `from` each element of shape `to` reads. */
+function readFrom(from: Shape, to: Shape): number[] {
+  const [strides, steps] = [broadcastStrides(from, to), stridesOf(to)];
+  return Array.from({ length: sizeOf(to) }, (_, at) =>
+    strides.reduce((sum, stride, i) => sum + stride * (Math.floor(at / steps[i]!) % to[i]!), 0),
+  );
+}
+
+interface NormGradAttrs extends NormAttrs {
+  readonly affine: Shape;
+  readonly needs: readonly boolean[];
+}
+
+const normGrad: Kernel<[g: X, x: X, weight: X | null, mean: X, variance: X], NormGradAttrs> = (
+  [g, x, weight, mean, variance],
+  { affine, needs, eps },
+  out,
+) => {
+  const [line, parameter] = [readFrom(mean.shape, x.shape), readFrom(affine, x.shape)];
+  const n = x.handle.length / mean.handle.length;
+  const [sums, dots] = [new Float64Array(mean.handle.length), new Float64Array(mean.handle.length)];
+  const [dx, dw, db] = [x.shape, affine, affine].map((shape) => new Float64Array(sizeOf(shape)));
+  const rOf = (i: number): number => 1 / Math.sqrt(variance.handle[line[i]!]! + eps);
+  const xHatOf = (i: number): number => (x.handle[i]! - mean.handle[line[i]!]!) * rOf(i);
+  const gHatOf = (i: number): number => g.handle[i]! * (weight?.handle[parameter[i]!] ?? 1);
+  for (const i of x.handle.keys()) {
+    sums[line[i]!]! += gHatOf(i);
+    dots[line[i]!]! += gHatOf(i) * xHatOf(i);
+    dw![parameter[i]!]! += g.handle[i]! * xHatOf(i);
+    db![parameter[i]!]! += g.handle[i]!;
+  }
+  for (const i of x.handle.keys())
+    dx![i] = rOf(i) * (gHatOf(i) - sums[line[i]!]! / n - (xHatOf(i) * dots[line[i]!]!) / n);
+  return [dx!, dw!, db!]
+    .filter((_, i) => needs[i])
+    .map((values, i) => {
+      const y = make(out[i]!);
+      y.set(values);
+      return y;
+    });
+};
+
+interface Step {
+  readonly decoupled: boolean;
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+}
+
+const sgdStep: Kernel<
+  [p: X, g: X, buffer: X | null, lr: number, momentum: number, dampening: number, weightDecay: number],
+  Step
+> = ([p, g, buffer, lr, momentum, dampening, weightDecay], { nesterov, maximize }, out) => {
+  const [next, kept] = out.map(make);
+  for (const i of p.handle.keys()) {
+    const d = (maximize ? -g.handle[i]! : g.handle[i]!) + weightDecay * p.handle[i]!;
+    const b = buffer === null ? d : momentum * buffer.handle[i]! + (1 - dampening) * d;
+    next![i] = p.handle[i]! - lr * (nesterov ? d + momentum * b : b);
+    if (kept !== undefined) kept[i] = b;
+  }
+  return kept === undefined ? [next!] : [next!, kept];
+};
+
+type AdamNumbers = [
+  lr: number,
+  beta1: number,
+  beta2: number,
+  correction1: number,
+  correction2: number,
+  eps: number,
+  weightDecay: number,
+];
+
+const adamStep: Kernel<[p: X, g: X, expAvg: X, expAvgSq: X, maxExpAvgSq: X | null, ...AdamNumbers], Step> = (
+  [p, g, expAvg, expAvgSq, maxExpAvgSq, lr, beta1, beta2, correction1, correction2, eps, weightDecay],
+  { decoupled, maximize },
+  out,
+) => {
+  const made = out.map(make);
+  const [next, m, v, most] = made;
+  for (const i of p.handle.keys()) {
+    const d = (maximize ? -g.handle[i]! : g.handle[i]!) + (decoupled ? 0 : weightDecay * p.handle[i]!);
+    m![i] = beta1 * expAvg.handle[i]! + (1 - beta1) * d;
+    v![i] = beta2 * expAvgSq.handle[i]! + (1 - beta2) * d * d;
+    if (most !== undefined) most[i] = Math.max(maxExpAvgSq!.handle[i]!, v![i]!);
+    const root = Math.sqrt((most ?? v!)[i]! / correction2);
+    const left = decoupled ? p.handle[i]! * (1 - lr * weightDecay) : p.handle[i]!;
+    next![i] = left - ((lr / correction1) * m![i]!) / (root + eps);
+  }
+  return made;
+};
+
 const dropout: Kernel<[x: X, p: number, key0: number, key1: number, counter: number]> = ([x, p, ...draw], _, [out]) => {
   const y = make(out!);
   const words = threefry(...draw, y.length);
@@ -208,17 +379,31 @@ const dropout: Kernel<[x: X, p: number, key0: number, key1: number, counter: num
 
 const KERNELS = {
   linear,
+  linearRelu,
+  linearWeightGrad,
+  reluGrad,
+  tanhGrad,
+  sigmoidGrad,
   silu,
+  siluGrad,
+  geluGrad,
   softmax: logSoftmaxWith(Math.exp),
+  softmaxGrad,
   logSoftmax: logSoftmaxWith((x) => x),
+  logSoftmaxGrad,
   softmaxCrossEntropy,
+  softmaxCrossEntropyGrad,
   conv2d,
   conv2dInputGrad,
   conv2dWeightGrad,
   maxPool2d,
   maxPool2dInputGrad,
   batchNorm,
+  batchNormGrad: normGrad,
+  layerNormGrad: normGrad,
   dropout,
+  sgdStep,
+  adamStep,
 } satisfies Partial<Record<FusedName, Kernel<never, never>>>;
 
 /** Kernels for some composites, in plain loops that do not look at how core decomposes them. */

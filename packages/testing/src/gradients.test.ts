@@ -18,7 +18,7 @@ import { describe, expect, test } from "vitest";
 import { integers } from "./arbitraries.ts";
 import { TWICE } from "./cases/twice.ts";
 import { FUSED_KERNELS, fusedBackend } from "./fused-backend.ts";
-import { differentiableInputs, leavesOf, type OpCall, type OpCase } from "./op-case.ts";
+import { differentiableInputs, leavesOf, type OpCall, type OpCase, outputsOf } from "./op-case.ts";
 import { OP_CASES } from "./op-cases.ts";
 
 /** Central differences of doubles are good to about nine digits. */
@@ -69,6 +69,27 @@ describe("on a backend with fused kernels, the gradient of", () => {
   checkAll(Object.fromEntries(twice.map((name) => [`${name} twice`, TWICE[name]!])), backend, {
     gradcheck: 10,
     gradgradcheck: 5,
+  });
+});
+
+describe("the gradient of one input alone is its part of all of them, for", () => {
+  test.each(differentiable.map(({ name }) => name))("%s", (name) => {
+    const backends = [cpu(), fusedBackend()];
+    const run = (call: OpCall): void => {
+      for (const backend of backends)
+        withBackend(backend, () => {
+          const xs = leavesOf(call, { dtype: "float64", backend });
+          const wanted = xs.filter((x) => x.requiresGrad);
+          const ends = outputsOf(call.call(...xs)).filter((y) => y.requiresGrad);
+          if (ends.length === 0) return;
+          const of = (wanted: readonly Tensor[]): (number[] | null)[] =>
+            grad(ends, wanted, { gradOutputs: ends, retainGraph: true, allowUnused: true }).map(
+              (g) => g && [...g.dataSync()],
+            );
+          expect(wanted.flatMap((x) => of([x]))).toEqual(of(wanted));
+        });
+    };
+    fc.assert(fc.property(OP_CASES[name]!, run), { numRuns: 20 });
   });
 });
 

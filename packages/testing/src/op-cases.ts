@@ -1,8 +1,15 @@
 import { ELEMENTWISE } from "./cases/elementwise.ts";
 import { MOVEMENT } from "./cases/movement.ts";
 import { NEURAL } from "./cases/neural.ts";
+import { OPTIM } from "./cases/optim.ts";
 import { REDUCE } from "./cases/reduce.ts";
 import type { OpCase } from "./op-case.ts";
 
 /** A case for every op of core's registry. A test fails where one is missing, or does not reach its op. */
-export const OP_CASES: Readonly<Record<string, OpCase>> = { ...ELEMENTWISE, ...MOVEMENT, ...REDUCE, ...NEURAL };
+export const OP_CASES: Readonly<Record<string, OpCase>> = {
+  ...ELEMENTWISE,
+  ...MOVEMENT,
+  ...REDUCE,
+  ...NEURAL,
+  ...OPTIM,
+};

@@ -9,12 +9,16 @@ const siluOp = composite<[x: Tensor]>({
   dtype: floating("silu"),
   decompose: ([x]) => mul(x, sigmoid(x)),
   saves: ["inputs"],
-  vjp: [
-    (g, { inputs: [x] }) => {
-      const s = sigmoid(x);
-      return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
-    },
-  ],
+  vjp: [(g, { inputs: [x] }) => siluGrad([g, x])],
+});
+
+const siluGrad = composite<[g: Tensor, x: Tensor]>({
+  name: "siluGrad",
+  shape: ([g]) => g,
+  decompose: ([g, x]) => {
+    const s = sigmoid(x);
+    return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
+  },
 });
 
 /** `x · sigmoid(x)`, also called swish (Elfwing et al. 2018). */
@@ -31,7 +35,13 @@ const geluOp = composite<[x: Tensor]>({
   dtype: floating("gelu"),
   decompose: ([x]) => mul(x, phi(x)),
   saves: ["inputs"],
-  vjp: [(g, { inputs: [x] }) => mul(g, add(phi(x), mul(x, density(x))))],
+  vjp: [(g, { inputs: [x] }) => geluGrad([g, x])],
+});
+
+const geluGrad = composite<[g: Tensor, x: Tensor]>({
+  name: "geluGrad",
+  shape: ([g]) => g,
+  decompose: ([g, x]) => mul(g, add(phi(x), mul(x, density(x)))),
 });
 
 /** `x · Φ(x)` with the normal distribution function Φ (Hendrycks & Gimpel 2016), exact. */

@@ -4,7 +4,7 @@ import { type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add } from "./elementwise.ts";
 import { matmul } from "./matmul.ts";
-import { gatherView, permute, reshape } from "./movement.ts";
+import { expand, gatherView, permute, reshape } from "./movement.ts";
 import { sum } from "./sum.ts";
 import { foldWindows, frame, type Pair, positions, type Window, windowView } from "./windows.ts";
 
@@ -64,12 +64,15 @@ const conv2dOp: Op<[x: Tensor, weight: Tensor, bias: Tensor | null], Conv2dAttrs
     return bias === null ? y : add(y, reshape(bias, [-1, 1, 1]));
   },
   saves: ["others"],
-  vjp: [
-    (g, { inputs: [, weight], specs, attrs }) => conv2dInputGrad([g, weight], { ...attrs, image: specs[0]!.shape }),
-    (g, { inputs: [x], specs, attrs }) => conv2dWeightGrad([x, g], { ...attrs, weight: specs[1]!.shape }),
-    (g) => sum(g, [0, 2, 3]),
-  ],
+  vjp: (g, { inputs: [x, weight], needs, specs, attrs }) => {
+    const dx = needs[0] ? conv2dInputGrad([g, weight], { ...attrs, image: specs[0]!.shape }) : null;
+    if (!needs[1]) return [dx, null, needs[2] ? sumPerChannel(g) : null];
+    const [dw, db = null] = conv2dWeightGrad([x, g], { ...attrs, weight: specs[1]!.shape, bias: needs[2]! });
+    return [dx, dw!, db];
+  },
 });
+
+const sumPerChannel = (g: Tensor): Tensor => sum(g, [0, 2, 3]);
 
 const conv2dInputGrad: Op<[g: Tensor, weight: Tensor], Conv2dAttrs & { readonly image: Shape }> = composite({
   name: "conv2dInputGrad",
@@ -85,14 +88,24 @@ const conv2dInputGrad: Op<[g: Tensor, weight: Tensor], Conv2dAttrs & { readonly 
   vjp: [
     (gg, { inputs: [, weight], attrs: { image, ...attrs } }) => conv2dOp([gg, weight, null], attrs),
     (gg, { inputs: [g], specs, attrs: { image, ...attrs } }) =>
-      conv2dWeightGrad([gg, g], { ...attrs, weight: specs[1]!.shape }),
+      conv2dWeightGrad([gg, g], { ...attrs, weight: specs[1]!.shape, bias: false })[0]!,
   ],
 });
 
-const conv2dWeightGrad: Op<[x: Tensor, g: Tensor], Conv2dAttrs & { readonly weight: Shape }> = composite({
+interface WeightGradAttrs extends Conv2dAttrs {
+  /** The shape of the weight. */
+  readonly weight: Shape;
+  /** Whether the gradient of the bias is wanted too, as a second output. */
+  readonly bias: boolean;
+}
+
+const conv2dWeightGrad: Op<[x: Tensor, g: Tensor], WeightGradAttrs, readonly Tensor[]> = composite({
   name: "conv2dWeightGrad",
-  shape: (_, { weight }) => weight,
-  decompose: ([x, g], { weight, ...attrs }) => {
+  outputs: (_, [dtype], { weight, bias }) => {
+    const dw = { shape: weight, dtype };
+    return bias ? [dw, { shape: [weight[0]!], dtype }] : [dw];
+  },
+  decompose: ([x, g], { weight, bias, ...attrs }) => {
     const [n, o, ...count] = g.shape as [number, number, number, number];
     const window = windowOf(attrs, weight);
     const image = frame(x, window, count);
@@ -101,14 +114,17 @@ const conv2dWeightGrad: Op<[x: Tensor, g: Tensor], Conv2dAttrs & { readonly weig
     const depth = weight[1]! * weight[2]! * weight[3]!;
     const seen = reshape(gatherView([image], view), [attrs.groups, depth, n * count[0] * count[1]]);
     const rows = reshape(permute(g, 1, 0, 2, 3), [attrs.groups, o / attrs.groups, n * count[0] * count[1]]);
-    return reshape(matmul(rows, seen, false, true), weight);
+    const dw = reshape(matmul(rows, seen, false, true), weight);
+    return bias ? [dw, sumPerChannel(g)] : [dw];
   },
   saves: ["others"],
-  vjp: [
-    (gw, { inputs: [, g], specs, attrs: { weight, ...attrs } }) =>
-      conv2dInputGrad([g, gw], { ...attrs, image: specs[0]!.shape }),
-    (gw, { inputs: [x], attrs: { weight, ...attrs } }) => conv2dOp([x, gw, null], attrs),
-  ],
+  vjp: (_, { inputs: [x, g], grads: [gw, gb = null], needs, specs, attrs: { weight, bias, ...attrs } }) => {
+    const spread = (gb: Tensor): Tensor => expand(reshape(gb, [-1, 1, 1]), specs[1]!.shape);
+    return [
+      needs[0] && gw != null ? conv2dInputGrad([g, gw], { ...attrs, image: specs[0]!.shape }) : null,
+      needs[1] ? (gw == null ? spread(gb!) : conv2dOp([x, gw, gb], attrs)) : null,
+    ];
+  },
 });
 
 /**

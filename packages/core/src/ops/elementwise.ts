@@ -2,7 +2,7 @@ import type { Context, Vjp } from "../apply.ts";
 import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.ts";
 import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError } from "../errors.ts";
-import { composite, primitive, type Save } from "../op.ts";
+import { composite, type Op, primitive, type Save } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { asFloat, cast } from "./cast.ts";
@@ -11,6 +11,8 @@ import { unbroadcast } from "./sum.ts";
 
 type Scalar = Tensor | number;
 type Pair = [a: Scalar, b: Scalar];
+/** The gradient of a result, and the result itself. */
+type Gradient = [g: Tensor, y: Tensor];
 
 /** An elementwise op of one input. `float` ops convert integers first, `number` ops keep them. */
 function unary(fn: UnaryFn, saves: readonly Save[], vjp: Vjp<[x: Tensor]>, domain: "float" | "number" = "float") {
@@ -120,15 +122,34 @@ export const sin = unary("sin", ["inputs"], (g, { inputs: [x] }) => mul(g, cos(x
 /** The cosine of an angle in radians. */
 export const cos = unary("cos", ["inputs"], (g, { inputs: [x] }) => mul(neg(g), sin(x)));
 /** The hyperbolic tangent. */
-export const tanh = unary("tanh", ["output"], (g, { output: y }) => sub(g, mul(g, mul(y, y))));
+export const tanh = unary("tanh", ["output"], (g, { output: y }) => tanhGrad([g, y]));
 /** `1 / (1 + e⁻ˣ)`. */
-export const sigmoid = unary("sigmoid", ["output"], (g, { output: y }) => mul(g, mul(y, sub(1, y))));
+export const sigmoid = unary("sigmoid", ["output"], (g, { output: y }) => sigmoidGrad([g, y]));
 /** The error function. */
 export const erf = unary("erf", ["inputs"], (g, { inputs: [x] }) =>
   mul(mul(g, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
 );
 /** `max(x, 0)`; the gradient at 0 is 0. */
-export const relu = unary("relu", ["output"], (g, { output: y }) => where(le(y, 0), 0, g), "number");
+export const relu = unary("relu", ["output"], (g, { output: y }) => reluGrad([g, y]), "number");
+
+const tanhGrad = composite<Gradient>({
+  name: "tanhGrad",
+  shape: ([g]) => g,
+  decompose: ([g, y]) => sub(g, mul(g, mul(y, y))),
+});
+const sigmoidGrad = composite<Gradient>({
+  name: "sigmoidGrad",
+  shape: ([g]) => g,
+  decompose: ([g, y]) => mul(g, mul(y, sub(1, y))),
+});
+/** @internal `g` where the result `y` of a relu is positive, 0 elsewhere. */
+export const reluGrad: Op<Gradient> = composite({
+  name: "reluGrad",
+  shape: ([g]) => g,
+  decompose: ([g, y]) => where(le(y, 0), 0, g),
+  saves: ["input1"],
+  vjp: [(gg, { inputs: [, y] }) => reluGrad([gg, y]), null],
+});
 /** The largest integer that is not above `x`. The gradient is zero. */
 export const floor = unary("floor", [], () => null, "number");
 /** The smallest integer that is not below `x`. The gradient is zero. */

@@ -1,10 +1,9 @@
-import type { Vjp } from "../apply.ts";
 import { ShapeError } from "../errors.ts";
 import { composite, floating } from "../op.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, div, mul, rsqrt, sub } from "./elementwise.ts";
-import { reshape } from "./movement.ts";
+import { expand, reshape } from "./movement.ts";
 import { mean, variance } from "./reduce.ts";
 import { unbroadcast } from "./sum.ts";
 
@@ -18,27 +17,43 @@ interface NormAttrs {
   readonly eps: number;
 }
 
+interface NormGradAttrs extends NormAttrs {
+  /** Which of the gradients of `x`, weight and bias are wanted: these are the outputs, in this order. */
+  readonly needs: readonly boolean[];
+}
+
+/** Results that exist for some places only, each in its own. */
+function inPlaces(found: readonly Tensor[], places: readonly boolean[]): (Tensor | null)[] {
+  let at = 0;
+  return places.map((taken) => (taken ? (found[at++] ?? null) : null));
+}
+
 /** Normalises over some axes: the result, and the mean and (biased) variance it was made with, which keep the axes as size 1. */
 function normalization(name: "batchNorm" | "layerNorm") {
   const parts = (x: Tensor, mu: Tensor, sigma2: Tensor, { eps }: NormAttrs): { r: Tensor; xHat: Tensor } => {
     const r = rsqrt(add(sigma2, eps));
     return { r, xHat: mul(sub(x, mu), r) };
   };
-  const inputGrad: Vjp<Affine, NormAttrs> = (_, { inputs: [x, weight], outputs: [, mu, sigma2], grads, attrs }) => {
-    const { axes, affine } = attrs;
-    const [g, gMu, gSigma2] = grads;
-    const average = (t: Tensor): Tensor => mean(t, axes, { keepdim: true });
-    const { r, xHat } = parts(x, mu!, sigma2!, attrs);
-    const n = sizeOf(axes.map((i) => x.shape[i]!));
-    const terms: Tensor[] = [];
-    if (g != null) {
+  const gradient = composite<
+    [g: Tensor, x: Tensor, weight: Tensor | null, mean: Tensor, variance: Tensor],
+    NormGradAttrs
+  >({
+    name: `${name}Grad`,
+    outputs: ([, x], [dtype], { affine, needs }) =>
+      [x, affine, affine].filter((_, i) => needs[i]).map((shape) => ({ shape, dtype })),
+    decompose: ([g, x, weight, mu, sigma2], { needs, ...attrs }) => {
+      const { axes, affine } = attrs;
+      const db = needs[2] ? [unbroadcast(g, affine)] : [];
+      if (!needs[0] && !needs[1]) return db;
+      const { r, xHat } = parts(x, mu, sigma2, attrs);
+      const dw = needs[1] ? [unbroadcast(mul(g, xHat), affine)] : [];
+      if (!needs[0]) return [...dw, ...db];
+      const average = (t: Tensor): Tensor => mean(t, axes, { keepdim: true });
       const gHat = weight === null ? g : mul(g, reshape(weight, affine));
-      terms.push(mul(r, sub(sub(gHat, average(gHat)), mul(xHat, average(mul(gHat, xHat))))));
-    }
-    if (gMu != null) terms.push(div(gMu, n));
-    if (gSigma2 != null) terms.push(mul(mul(gSigma2, 2 / n), sub(x, mu!)));
-    return terms.reduce((a, b) => add(a, b));
-  };
+      const dx = mul(r, sub(sub(gHat, average(gHat)), mul(xHat, average(mul(gHat, xHat)))));
+      return [dx, ...dw, ...db];
+    },
+  });
   return composite<Affine, NormAttrs>({
     name,
     outputs: ([x, weight, bias], dtypes, { axes, affine }) => {
@@ -60,17 +75,18 @@ function normalization(name: "batchNorm" | "layerNorm") {
       const scaled = weight === null ? xHat : mul(xHat, reshape(weight, attrs.affine));
       return [bias === null ? scaled : add(scaled, reshape(bias, attrs.affine)), mu, sigma2];
     },
-    saves: ["inputs", "output1", "output2"],
-    vjp: [
-      inputGrad,
-      (_, { inputs: [x, weight], outputs: [, mu, sigma2], grads: [g], attrs }) => {
-        if (g == null) return null;
-        const { xHat } = parts(x, mu!, sigma2!, attrs);
-        return reshape(unbroadcast(mul(g, xHat), attrs.affine), weight!.shape);
-      },
-      (_, { inputs: [, , bias], grads: [g], attrs }) =>
-        g == null ? null : reshape(unbroadcast(g, attrs.affine), bias!.shape),
-    ],
+    saves: ["input0", "input1", "output1", "output2"],
+    vjp: (_, { inputs: [x, weight], outputs: [, mu, sigma2], grads: [g, gMu, gSigma2], needs, specs, attrs }) => {
+      const found = g == null ? [] : gradient([g, x, weight, mu!, sigma2!], { ...attrs, needs });
+      const [dx, dw, db] = inPlaces(found, needs);
+      const like = (t: Tensor | null, i: number): Tensor | null => t && reshape(t, specs[i]!.shape);
+      if (!needs[0]) return [null, like(dw!, 1), like(db!, 2)];
+      const n = sizeOf(attrs.axes.map((i) => x.shape[i]!));
+      const terms = [dx!];
+      if (gMu != null) terms.push(expand(div(gMu, n), x.shape));
+      if (gSigma2 != null) terms.push(mul(mul(gSigma2, 2 / n), sub(x, mu!)));
+      return [terms.filter((t) => t !== null).reduce((a, b) => add(a, b)), like(dw!, 1), like(db!, 2)];
+    },
   });
 }
 

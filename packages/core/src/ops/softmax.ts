@@ -19,7 +19,13 @@ const softmaxOp = composite<[x: Tensor], number>({
     return div(e, sum(e, axis, keepdim));
   },
   saves: ["output"],
-  vjp: [(g, { output: y, attrs: axis }) => mul(y, sub(g, sum(mul(g, y), axis, keepdim)))],
+  vjp: [(g, { output: y, attrs: axis }) => softmaxGrad([g, y], axis)],
+});
+
+const softmaxGrad = composite<[g: Tensor, y: Tensor], number>({
+  name: "softmaxGrad",
+  shape: ([g]) => g,
+  decompose: ([g, y], axis) => mul(y, sub(g, sum(mul(g, y), axis, keepdim))),
 });
 
 /** `eˣ / Σ eˣ` along an axis. */
@@ -35,7 +41,13 @@ const logSoftmaxOp = composite<[x: Tensor], number>({
     return sub(shifted, log(sum(exp(shifted), axis, keepdim)));
   },
   saves: ["output"],
-  vjp: [(g, { output: y, attrs: axis }) => sub(g, mul(exp(y), sum(g, axis, keepdim)))],
+  vjp: [(g, { output: y, attrs: axis }) => logSoftmaxGrad([g, y], axis)],
+});
+
+const logSoftmaxGrad = composite<[g: Tensor, y: Tensor], number>({
+  name: "logSoftmaxGrad",
+  shape: ([g]) => g,
+  decompose: ([g, y], axis) => sub(g, mul(exp(y), sum(g, axis, keepdim))),
 });
 
 /** `log softmax(x)` along an axis, without overflow. */
@@ -60,11 +72,15 @@ const softmaxCrossEntropyOp = composite<[logits: Tensor, target: Tensor]>({
   },
   decompose: ([logits, target]) => neg(squeeze(gather(logSoftmax(logits, 1), 1, unsqueeze(target, 1)), 1)),
   saves: ["inputs"],
-  vjp: [
-    (g, { inputs: [logits, target] }) =>
-      mul(sub(softmax(logits, 1), oneHot(target, logits.shape[1]!, { dtype: logits.dtype })), unsqueeze(g, 1)),
-    null,
-  ],
+  vjp: [(g, { inputs: [logits, target] }) => softmaxCrossEntropyGrad([g, logits, target]), null],
+});
+
+const softmaxCrossEntropyGrad = composite<[g: Tensor, logits: Tensor, target: Tensor]>({
+  name: "softmaxCrossEntropyGrad",
+  shape: ([, logits]) => logits,
+  dtype: ([, logits]) => logits,
+  decompose: ([g, logits, target]) =>
+    mul(sub(softmax(logits, 1), oneHot(target, logits.shape[1]!, { dtype: logits.dtype })), unsqueeze(g, 1)),
 });
 
 /** The cross-entropy of `softmax(logits)` `[N, C]` against int32 classes `[N]`, one loss per row: `[N]`. */

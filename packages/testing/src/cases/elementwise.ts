@@ -30,6 +30,7 @@ import {
 import fc from "fast-check";
 import { broadcastShapes, type GridOptions, nonzero, shape } from "../arbitraries.ts";
 import { type CaseInput, condition, draw, floats, index, type OpCase, opCase, ties } from "../op-case.ts";
+import { pullback } from "./adjoint.ts";
 
 /** The methods that map a tensor to a tensor and take nothing else. */
 type Unary = { [K in keyof Tensor]: Tensor[K] extends () => Tensor ? K : never }[keyof Tensor];
@@ -38,6 +39,12 @@ const unary = (name: Unary, options?: GridOptions): OpCase =>
   opCase(
     shape().chain((s) => draw(null, floats(s, options))),
     ([x]) => x![name](),
+  );
+
+const gradient = (name: Unary): OpCase =>
+  opCase(
+    shape().chain((s) => draw(null, floats(s), floats(s))),
+    ([g, x]) => pullback((x) => x[name](), [x!], g!),
   );
 
 type Scalar = Tensor | number;
@@ -130,6 +137,11 @@ export const ELEMENTWISE: Record<string, OpCase> = {
   relu: unary("relu"),
   silu: unary("silu"),
   gelu: unary("gelu"),
+  reluGrad: gradient("relu"),
+  tanhGrad: gradient("tanh"),
+  sigmoidGrad: gradient("sigmoid"),
+  siluGrad: gradient("silu"),
+  geluGrad: gradient("gelu"),
   floor: unary("floor"),
   ceil: unary("ceil"),
   round: unary("round"),

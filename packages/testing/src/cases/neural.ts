@@ -6,28 +6,29 @@ import {
   type Conv2dAttrs,
   conv2d,
   dropout,
-  enableGrad,
   Generator,
-  grad,
   layerNorm,
   linear,
+  linearRelu,
   matmul,
   maxPool2d,
   type Shape,
   softmaxCrossEntropy,
   type Tensor,
+  type TensorOptions,
   type Window,
   zeros,
 } from "@descent/core";
 import fc from "fast-check";
 import { axis, convolution, matmul as matmulOperands, shape, size, windowed } from "../arbitraries.ts";
-import { distinctFloats, draw, floats, index, type OpCase, opCase } from "../op-case.ts";
-import { adjoint } from "./adjoint.ts";
+import { type CaseInput, distinctFloats, draw, floats, index, leavesOf, type OpCase, opCase } from "../op-case.ts";
+import { adjoint, pullback } from "./adjoint.ts";
 
 const backend = cpu();
 /** The shape that a function gives for images, which only its op knows. */
 const shapeOf = (image: Shape, fn: (x: Tensor) => Tensor): Shape => fn(zeros(image, { backend })).shape;
 
+const like = ({ dtype, backend }: Tensor): TensorOptions => ({ dtype, backend });
 const convolve = (x: Tensor, weight: Tensor, attrs: Conv2dAttrs): Tensor => conv2d(x, weight, null, attrs);
 const convolutions = convolution.map(({ image, weight, ...attrs }) => ({
   image,
@@ -48,11 +49,7 @@ export const pools = fc
   .map(({ pooled: _, ...rest }) => rest);
 /** The gradient of a max pool, given that of its result. */
 export const maxPoolGrad = (g: Tensor, x: Tensor, window: Window): Tensor =>
-  enableGrad(() => {
-    const image = x.requiresGrad ? x : x.detach();
-    if (x !== image) image.requiresGrad = true;
-    return grad(maxPool2d(image, window), image, { gradOutputs: g, createGraph: true });
-  });
+  pullback((image) => maxPool2d(image, window), [x], g)[0]!;
 
 const averages = fc
   .tuple(
@@ -74,6 +71,27 @@ const alongAxis = (fn: (x: Tensor, dim: number) => Tensor): OpCase =>
     ([x], { dim }) => fn(x!, dim),
   );
 
+const gradientAlongAxis = (fn: (x: Tensor, dim: number) => Tensor): OpCase =>
+  opCase(
+    shape({ minRank: 1 }).chain((s) => axis(s.length).chain((dim) => draw({ dim }, floats(s), floats(s)))),
+    ([g, x], { dim }) => pullback((x) => fn(x, dim), [x!], g!),
+  );
+
+/** Whether a relu of `linear(x, weight, bias)` has no kink nearby. */
+export const isOffKinks = ([x, weight, bias]: readonly CaseInput[]): boolean =>
+  linear(
+    ...(leavesOf({ inputs: [x!, weight!, ...(bias ? [bias] : [])] }, { dtype: "float64", backend }) as [
+      Tensor,
+      Tensor,
+    ]),
+  )
+    .dataSync()
+    .every((value) => Math.abs(value) > 1e-3);
+
+const linears = fc
+  .tuple(shape({ minRank: 1 }), size(), fc.boolean())
+  .chain(([s, out, bias]) => draw({ bias }, floats(s), floats([out, s.at(-1)!]), ...(bias ? [floats([out])] : [])));
+
 /** An eps that keeps variances of few elements well away from zero. */
 const eps = 0.25;
 
@@ -82,11 +100,23 @@ export const NEURAL: Record<string, OpCase> = {
     matmulOperands.chain(({ a, b, ...flags }) => draw(flags, floats(a), floats(b))),
     ([a, b], { transposeA, transposeB }) => matmul(a!, b!, transposeA, transposeB),
   ),
-  linear: opCase(
+  linear: opCase(linears, ([x, weight, bias]) => linear(x!, weight!, bias)),
+  linearRelu: opCase(
+    linears.filter(({ inputs }) => isOffKinks(inputs)),
+    ([x, weight, bias]) => linearRelu(x!, weight!, bias),
+  ),
+  linearWeightGrad: opCase(
     fc
       .tuple(shape({ minRank: 1 }), size(), fc.boolean())
-      .chain(([s, out, bias]) => draw({ bias }, floats(s), floats([out, s.at(-1)!]), ...(bias ? [floats([out])] : []))),
-    ([x, weight, bias]) => linear(x!, weight!, bias),
+      .chain(([s, out, bias]) => draw({ bias }, floats(s), floats(s.with(-1, out)))),
+    ([x, g], { bias }) => {
+      const parameters = [[g!.shape.at(-1)!, x!.shape.at(-1)!], [g!.shape.at(-1)!]].slice(0, bias ? 2 : 1);
+      return pullback(
+        (w, b) => linear(x!, w!, b),
+        parameters.map((s) => zeros(s, like(x!))),
+        g!,
+      );
+    },
   ),
   conv2d: opCase(
     fc
@@ -101,8 +131,19 @@ export const NEURAL: Record<string, OpCase> = {
     ([g, weight], { image, attrs }) => adjoint((x) => convolve(x, weight!, attrs), image, g!),
   ),
   conv2dWeightGrad: opCase(
-    convolutions.chain(({ image, weight, attrs, output }) => draw({ weight, attrs }, floats(image), floats(output))),
-    ([x, g], { weight, attrs }) => adjoint((w) => convolve(x!, w, attrs), weight, g!),
+    fc
+      .tuple(convolutions, fc.boolean())
+      .chain(([{ image, weight, attrs, output }, bias]) =>
+        draw({ weight, attrs, bias }, floats(image), floats(output)),
+      ),
+    ([x, g], { weight, attrs, bias }) => {
+      const parameters = [weight, [weight[0]!]].slice(0, bias ? 2 : 1);
+      return pullback(
+        (w, b) => conv2d(x!, w!, b ?? null, attrs),
+        parameters.map((s) => zeros(s, like(x!))),
+        g!,
+      );
+    },
   ),
   maxPool2d: opCase(
     pools.chain(({ image, window }) => draw(window, distinctFloats(image))),
@@ -135,6 +176,33 @@ export const NEURAL: Record<string, OpCase> = {
       return [output, mean, variance];
     },
   ),
+  batchNormGrad: opCase(
+    fc
+      .tuple(size(3), size(3), shape({ maxRank: 2, maxSize: 3 }), fc.integer({ min: 0, max: 2 }))
+      .chain(([n, c, inner, affine]) =>
+        draw(
+          { affine },
+          floats([n, c, ...inner]),
+          floats([n, c, ...inner]),
+          ...[floats([c]), floats([c])].slice(0, affine),
+        ),
+      ),
+    ([g, ...xs]) => pullback((x, weight, bias) => batchNorm(x!, weight ?? null, bias ?? null, eps).output, xs, g!),
+  ),
+  layerNormGrad: opCase(
+    fc
+      .tuple(shape({ maxRank: 2, maxSize: 3 }), shape({ minRank: 1, maxRank: 2 }), fc.integer({ min: 0, max: 2 }))
+      .chain(([lead, normalized, affine]) =>
+        draw(
+          { normalized },
+          floats([...lead, ...normalized]),
+          floats([...lead, ...normalized]),
+          ...[floats(normalized), floats(normalized)].slice(0, affine),
+        ),
+      ),
+    ([g, ...xs], { normalized }) =>
+      pullback((x, weight, bias) => layerNorm(x!, normalized, weight ?? null, bias ?? null, eps), xs, g!),
+  ),
   layerNorm: opCase(
     fc
       .tuple(shape({ maxRank: 2, maxSize: 3 }), shape({ minRank: 1, maxRank: 2 }), fc.integer({ min: 0, max: 2 }))
@@ -148,10 +216,16 @@ export const NEURAL: Record<string, OpCase> = {
     ([x, weight, bias], { normalized }) => layerNorm(x!, normalized, weight ?? null, bias ?? null, eps),
   ),
   softmax: alongAxis((x, dim) => x.softmax(dim)),
+  softmaxGrad: gradientAlongAxis((x, dim) => x.softmax(dim)),
   logSoftmax: alongAxis((x, dim) => x.logSoftmax(dim)),
+  logSoftmaxGrad: gradientAlongAxis((x, dim) => x.logSoftmax(dim)),
   softmaxCrossEntropy: opCase(
     fc.tuple(size(3), size(4)).chain(([n, c]) => draw(null, floats([n, c]), index([n], c))),
     ([logits, target]) => softmaxCrossEntropy(logits!, target!),
+  ),
+  softmaxCrossEntropyGrad: opCase(
+    fc.tuple(size(3), size(4)).chain(([n, c]) => draw(null, floats([n]), floats([n, c]), index([n], c))),
+    ([g, logits, target]) => pullback((x) => softmaxCrossEntropy(x, target!), [logits!], g!),
   ),
   dropout: opCase(
     fc.tuple(shape(), fc.nat(), fc.constantFrom(0.25, 0.5, 0.75)).chain(([s, seed, p]) => draw({ seed, p }, floats(s))),

@@ -5,8 +5,11 @@ import {
   cat,
   conv2d,
   div,
+  enableGrad,
+  grad,
   layerNorm,
   linear,
+  linearRelu,
   matmul,
   maximum,
   minimum,
@@ -19,8 +22,9 @@ import {
 import fc from "fast-check";
 import { shape, size } from "../arbitraries.ts";
 import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "../op-case.ts";
-import { adjoint } from "./adjoint.ts";
-import { maxPoolGrad, pools } from "./neural.ts";
+import { adjoint, pullback } from "./adjoint.ts";
+import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
+import { OPTIM_TWICE } from "./optim.ts";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
   opCase(
@@ -40,8 +44,40 @@ const convolve = (x: Tensor, weight: Tensor, padding: number): Tensor => conv2d(
 
 const UNIT = { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] } as const;
 
-/** For every op that is differentiable in two inputs, calls in which one tensor is both of them. */
+/** The gradient of `fn`, which is computed from its result, given that result as the gradient. */
+const gradient = (fn: (x: Tensor) => Tensor, minRank = 0): OpCase =>
+  opCase(
+    shape({ minRank }).chain((s) => draw(null, floats(s))),
+    ([x]) =>
+      enableGrad(() => {
+        const leaf = x!.requiresGrad ? x! : x!.detach();
+        leaf.requiresGrad = true;
+        const y = fn(leaf);
+        return grad(y, leaf, { gradOutputs: y, createGraph: true });
+      }),
+  );
+
+/** The gradient of `fn`, which is computed from its input, given that input as the gradient. */
+const gradientAt = (fn: (x: Tensor) => Tensor): OpCase =>
+  opCase(
+    shape().chain((s) => draw(null, floats(s))),
+    ([x]) => pullback((x) => fn(x!), [x!], x!),
+  );
+
+/** Ops that are differentiable in several inputs which can never be one tensor, and why. */
+export const NEVER_TWICE: Readonly<Record<string, string>> = {
+  softmaxCrossEntropyGrad: "the gradient has one axis, the logits have two",
+};
+
+/** For every other op that is differentiable in two inputs, calls in which one tensor is both of them. */
 export const TWICE: Readonly<Record<string, OpCase>> = {
+  ...OPTIM_TWICE,
+  tanhGrad: gradient((x) => x.tanh()),
+  sigmoidGrad: gradient((x) => x.sigmoid()),
+  siluGrad: gradientAt((x) => x.silu()),
+  geluGrad: gradientAt((x) => x.gelu()),
+  softmaxGrad: gradient((x) => x.softmax(0), 1),
+  logSoftmaxGrad: gradient((x) => x.logSoftmax(0), 1),
   add: binary(add),
   sub: binary(sub),
   mul: binary(mul),
@@ -67,6 +103,17 @@ export const TWICE: Readonly<Record<string, OpCase>> = {
     fc.tuple(size(), size()).chain((s) => draw(null, floats(s))),
     ([x]) => linear(x!, x!),
   ),
+  linearRelu: opCase(
+    fc
+      .tuple(size(), size())
+      .chain((s) => draw(null, floats(s)))
+      .filter(({ inputs: [x] }) => isOffKinks([x!, x!])),
+    ([x]) => linearRelu(x!, x!),
+  ),
+  linearWeightGrad: opCase(
+    fc.tuple(size(), size()).chain((s) => draw(null, floats(s))),
+    ([x]) => adjoint((w) => linear(x!, w), [x!.shape[1]!, x!.shape[1]!], x!),
+  ),
   conv2d: opCase(
     fc.tuple(square, size(2, 0)).chain(([s, padding]) => draw({ padding }, floats(s))),
     ([x], { padding }) => convolve(x!, x!, padding),
@@ -91,6 +138,14 @@ export const TWICE: Readonly<Record<string, OpCase>> = {
   batchNorm: opCase(
     fc.tuple(size(3), size(3)).chain(([n, c]) => draw(null, floats([n, c]), floats([c]))),
     ([x, w]) => batchNorm(x!, w!, w!, 0.25).output,
+  ),
+  batchNormGrad: opCase(
+    fc.tuple(size(3), size(3)).chain(([n, c]) => draw(null, floats([n, c]), floats([c]))),
+    ([x, w]) => pullback((x, w) => batchNorm(x!, w!, null, 0.25).output, [x!, w!], x!),
+  ),
+  layerNormGrad: opCase(
+    shape({ minRank: 1, maxRank: 2 }).chain((s) => draw(null, floats(s))),
+    ([x]) => pullback((x) => layerNorm(x!, x!.shape, x!, x!, 0.25), [x!], x!),
   ),
   layerNorm: opCase(
     shape({ minRank: 1, maxRank: 2 }).chain((s) => draw(null, floats(s))),
