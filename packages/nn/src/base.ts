@@ -55,6 +55,11 @@ export abstract class Module {
     }
   }
 
+  /** @internal Whether somebody watches what goes in and out. */
+  get hasHooks(): boolean {
+    return this.#before.size > 0 || this.#after.size > 0;
+  }
+
   /** Calls `hook` before every `forward`; an array that it returns replaces the inputs. Returns a function that removes it. */
   registerForwardPreHook<M extends Module>(
     this: M,

@@ -1,4 +1,4 @@
-import { linear as linearOp, type Parameter, type Tensor } from "@descent/core";
+import { linear as linearOp, linearRelu, type Parameter, type Tensor } from "@descent/core";
 import { Module } from "./base.ts";
 import { checkSizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
@@ -32,8 +32,9 @@ export class Linear extends Module {
     ({ weight: this.weight, bias: this.bias } = weightAndBias([outFeatures, inFeatures], bias));
   }
 
-  forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this);
+  /** With `relu`, a `Sequential` asks for what the ReLU behind the layer would make of the result. */
+  forward(x: Tensor, activation: "none" | "relu" = "none"): Tensor {
+    return activation === "relu" ? linearRelu(x, this.weight, this.bias) : linear(x, this.weight, this);
   }
 
   protected override extraRepr(): string {

@@ -1,6 +1,6 @@
 import { cpu } from "@descent/backend-cpu";
-import { IndexError, ones, setBackend, tensor } from "@descent/core";
-import { expect, test } from "vitest";
+import { grad, IndexError, ones, setBackend, type Tensor, tensor } from "@descent/core";
+import { describe, expect, test } from "vitest";
 import { CrossEntropyLoss, Flatten, type Layer, Linear, ReLU, Sequential, Tanh } from "./index.ts";
 
 setBackend(cpu());
@@ -35,6 +35,69 @@ test("without layers returns what it gets", () => {
   const x = tensor([1, 2]);
   expect(new Sequential().call(x)).toBe(x);
   expect(String(new Sequential([]))).toBe("Sequential()");
+});
+
+describe("a Linear with a ReLU behind it", () => {
+  /** The ops behind a result, from the last to the first. */
+  const opsOf = (y: Tensor): string[] => {
+    const names: string[] = [];
+    for (let node = y.edge?.node; node !== undefined && node.op !== null; node = node.inputs[0]?.node)
+      names.push(node.op.name);
+    return names;
+  };
+  const x = tensor([
+    [0.5, -1],
+    [2, 0.25],
+  ]);
+  const make = (): [Linear, ReLU, Linear] => [new Linear(2, 3), new ReLU(), new Linear(3, 1)];
+
+  test("is one op, with the results and gradients of two", () => {
+    const layers = make();
+    const parameters = layers.flatMap((layer) => layer.parameters());
+    const fused = new Sequential(layers).call(x);
+    const plain = layers.reduce<Tensor>((y, layer) => layer.call(y), x);
+    expect(opsOf(fused)).toEqual(["linear", "linearRelu"]);
+    expect(opsOf(plain)).toEqual(["linear", "relu", "linear"]);
+    expect(fused.toArray()).toEqual(plain.toArray());
+    const gradients = [fused, plain].map((y) => grad(y.sum(), parameters).map((g) => g.toArray()));
+    expect(gradients[0]).toEqual(gradients[1]);
+  });
+
+  test("is two ops where one of them has hooks", () => {
+    for (const position of [0, 1]) {
+      const model = new Sequential(make());
+      const layer = model.at(position);
+      const seen: number[][] = [];
+      const remove = layer.registerForwardHook((_, [input], output) => {
+        seen.push([...(input as Tensor).shape, ...(output as Tensor).shape]);
+        return undefined;
+      });
+      expect(opsOf(model.call(x))).toEqual(["linear", "relu", "linear"]);
+      expect(seen).toEqual([position === 0 ? [2, 2, 2, 3] : [2, 3, 2, 3]]);
+      remove();
+      expect(opsOf(model.call(x))).toEqual(["linear", "linearRelu"]);
+    }
+  });
+
+  test("is two ops where one of them computes something else", () => {
+    class Twice extends Linear {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).mul(2);
+      }
+    }
+    class Squared extends ReLU {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).square();
+      }
+    }
+    const [linear, relu, last] = make();
+    expect(opsOf(new Sequential(new Twice(2, 3), relu, last).call(x))).toEqual(["linear", "relu", "mul", "linear"]);
+    expect(opsOf(new Sequential(linear, new Squared(), last).call(x))).toEqual(["linear", "mul", "relu", "linear"]);
+  });
+
+  test("is named in errors as ever", () => {
+    expect(() => new Sequential(make()).call(ones([2, 4]))).toThrow(/\(in 0 \(Linear\)\)/);
+  });
 });
 
 test("its subclasses may have fields of their own", () => {

@@ -1,5 +1,7 @@
 import { ArgumentError, IndexError, type Tensor } from "@descent/core";
+import { ReLU } from "./activation.ts";
 import { Module } from "./base.ts";
+import { Linear } from "./linear.ts";
 import { snakeCase } from "./repr.ts";
 
 /** A module that maps one tensor to one tensor. */
@@ -45,7 +47,14 @@ export class Sequential extends Module {
 
   forward(x: Tensor): Tensor {
     let y = x;
-    for (const layer of this) y = layer.call(y);
+    const layers = [...this];
+    for (let i = 0; i < layers.length; i++) {
+      const layer = layers[i]!;
+      if (is(layer, Linear) && is(layers[i + 1], ReLU)) {
+        y = layer.call(y, "relu");
+        i++;
+      } else y = layer.call(y);
+    }
     return y;
   }
 
@@ -54,3 +63,10 @@ export class Sequential extends Module {
     yield* this.#layers;
   }
 }
+
+/** Whether a call of the layer does what its class does, and nobody watches: then it may be computed together with its neighbour. */
+const is = <L extends Layer>(layer: Layer | undefined, kind: abstract new (...args: never[]) => L): layer is L =>
+  layer !== undefined &&
+  layer.forward === kind.prototype.forward &&
+  layer.call === Module.prototype.call &&
+  !layer.hasHooks;
