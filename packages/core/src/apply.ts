@@ -1,4 +1,4 @@
-import type { Backend, FusedName, Spec } from "./backend.ts";
+import type { Backend, Spec } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { ArgumentError, DisposedError } from "./errors.ts";
 import { type Shape, show } from "./shape.ts";
@@ -46,6 +46,8 @@ export interface Definition {
   readonly name: string;
   readonly specs: (inputs: Inputs, attrs: unknown) => readonly Spec[];
   readonly run: (backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => readonly Tensor[];
+  /** Computes the whole op where the backend has a kernel for it; `null` on ops that are no composites. */
+  readonly fused: ((backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => Tensor[] | null) | null;
   /** Whether the op is differentiable in an input. */
   readonly differentiable: (input: number) => boolean;
   /** The gradients of the inputs that need one; unused on transparent ops. */
@@ -66,9 +68,10 @@ export function apply(op: Definition, inputs: Inputs, attrs: unknown): readonly 
   const backend = commonBackend(op.name, inputs);
   const out = op.specs(inputs, attrs);
   const edges = isGradEnabled() ? neededEdges(op, inputs) : null;
-  const outputs = op.run(backend, inputs, attrs, out);
+  const fused = op.fused === null ? null : op.fused(backend, inputs, attrs, out);
+  const outputs = fused ?? op.run(backend, inputs, attrs, out);
   // A transparent composite that was decomposed has been recorded piece by piece.
-  const recorded = op.transparent !== null && backend.fused?.[op.name as FusedName] === undefined;
+  const recorded = op.transparent !== null && fused === null;
   if (edges !== null && !recorded) record(op, inputs, attrs, edges, outputs);
   return outputs;
 }

@@ -51,12 +51,15 @@ export type ScanFn = "sum";
 /** What `put` does where an element already stands. */
 export type PutMode = "set" | "add";
 
-/** A kernel that computes a whole composite op: operands in the order of the op's inputs, one handle per output. */
+/**
+ * A kernel that computes a whole composite op: operands in the order of the op's inputs, one handle per output. It may decline a call
+ * with `null` (of a dtype that it does not know, say): then the op is computed in terms of others.
+ */
 export type FusedKernel<H = unknown> = FusedMethod<H>["kernel"];
 
 // A method's parameters are bivariant, so that a backend with handles of its own kind is a `Backend`.
 interface FusedMethod<H> {
-  kernel(operands: readonly (Operand<H> | number | null)[], attrs: never, out: readonly Spec[]): readonly H[];
+  kernel(operands: readonly (Operand<H> | number | null)[], attrs: never, out: readonly Spec[]): readonly H[] | null;
 }
 
 /** The composites that a backend may answer with a kernel of its own. Their definitions say what they compute, from what. */

@@ -67,15 +67,16 @@ const both = composite<Two>({
   decompose: ([a, b]) => [add(a, b), mul(a, b)],
 });
 
-/** The reference backend with kernels for the composites, and a count of their calls. */
-function fusedBackend(): { backend: Backend; calls: () => number } {
+/** The reference backend with kernels for the composites, which may decline every call, and a count of their calls. */
+function fusedBackend({ declines = false } = {}): { backend: Backend; calls: () => number } {
   let calls = 0;
   const inner = cpu();
   type Operands = readonly { readonly handle: Float64Array }[];
   const kernel =
     (...outputs: ((a: number, b: number) => number)[]) =>
-    ([a, b]: Operands): Float64Array[] => {
+    ([a, b]: Operands): Float64Array[] | null => {
       calls++;
+      if (declines) return null;
       return outputs.map((f) => a!.handle.map((value, i) => f(value, b!.handle[i]!)));
     };
   const fused = {
@@ -113,6 +114,14 @@ describe("a fused composite", () => {
       const { backend, calls } = fusedBackend();
       expect(withBackend(cpu(), () => derivatives(f))).toEqual(expected);
       expect(withBackend(backend, () => derivatives(f))).toEqual(expected);
+      expect(calls()).toBe(1);
+    }
+  });
+
+  test("is decomposed where the kernel declines, as if there were none", () => {
+    for (const f of [transparent, opaque, joint]) {
+      const { backend, calls } = fusedBackend({ declines: true });
+      expect(withBackend(backend, () => derivatives(f))).toEqual(withBackend(cpu(), () => derivatives(f)));
       expect(calls()).toBe(1);
     }
   });

@@ -105,7 +105,7 @@ export function primitive<I extends Inputs, A>(
           const home = body.target === undefined ? backend : body.target(attrs as A);
           return out.map((spec, i) => make(home, handles[i], spec));
         };
-  return define(body, { run, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
+  return define(body, { run, fused: null, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
 }
 
 /** Defines an op in terms of others, which a backend may replace by a fused kernel of the same name. */
@@ -123,12 +123,7 @@ export function composite<I extends Inputs, A>(
     const result = body.decompose(inputs as I, attrs as A);
     return result instanceof Tensor ? [result] : result;
   };
-  const run: Definition["run"] = (backend, inputs, attrs, out) => {
-    const fused = backend.fused?.[body.name as FusedName];
-    if (fused !== undefined) {
-      const handles = fused(inputs as readonly (Operand | number | null)[], attrs as never, out);
-      return out.map((spec, i) => make(backend, handles[i], spec));
-    }
+  const run: Definition["run"] = (backend, inputs, attrs) => {
     const parts = (): readonly Tensor[] => withBackend(backend, () => decompose(inputs, attrs));
     const results = scope(() => (transparent ? parts() : noGrad(parts)));
     // A decomposition may hand back an argument; the caller must get a tensor of its own.
@@ -136,6 +131,11 @@ export function composite<I extends Inputs, A>(
   };
   return define(body, {
     run,
+    fused: (backend, inputs, attrs, out) => {
+      const kernel = backend.fused?.[body.name as FusedName];
+      const handles = kernel?.(inputs as readonly (Operand | number | null)[], attrs as never, out) ?? null;
+      return handles && out.map((spec, i) => make(backend, handles[i], spec));
+    },
     ...gradients(body.vjp ?? UNUSED),
     transparent: transparent ? decompose : null,
     saves: savePlan(transparent ? ["inputs"] : body.saves),

@@ -156,7 +156,7 @@ describe("paged backend", () => {
     });
     expect(Object.keys(paged.fused!)).toEqual(["dropout"]);
     const x = { ...spec("float32", 3), handle: paged.upload(float(1, 2, 3), spec("float32", 3)) };
-    const [y] = paged.fused!.dropout!([x, 2, null], { bias: 1 } as never, [x]);
+    const [y] = paged.fused!.dropout!([x, 2, null], { bias: 1 } as never, [x])!;
     paged.free(paged.fill(0, spec("bool", 16 * KIB)));
     expect(paged.download({ ...x, handle: y as Block })).toEqual(float(3, 5, 7));
     expect(paged.download(x)).toEqual(float(2, 4, 6));
@@ -176,7 +176,7 @@ describe("paged backend", () => {
     const poison = new Float32Array(new Uint8Array(12).fill(0xdb).buffer);
     const look = (): Block => {
       const x = { ...spec("float32", 3), handle: paged.upload(float(1, 2, 3), spec("float32", 3)) };
-      const [y] = paged.fused!.silu!([x], {} as never, [x]);
+      const [y] = paged.fused!.silu!([x], {} as never, [x])!;
       expect(seen).toEqual(float(1, 2, 3));
       expect(paged.download({ ...x, handle: y as Block })).toEqual(float(1, poison[0]!, poison[0]!));
       return x.handle;

@@ -109,7 +109,7 @@ export function pagedBackend({ fused = {}, ...options }: PagedBackendOptions = {
     fused: Object.fromEntries(
       Object.entries(fused).map(([name, kernel]): [string, FusedKernel<Block>] => [
         name,
-        (operands, attrs, out) => lendAll(name, operands, out, (...operands) => kernel(operands, attrs, out)),
+        (operands, attrs, out) => lendAll(name, operands, out, (...operands) => kernel(operands, attrs, out)!),
       ]),
     ),
 
