@@ -1,5 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { I32 } from "./assembler/index.ts";
 import { detectEngine } from "./engine.ts";
@@ -47,11 +45,14 @@ function results(runtime: Runtime, kernel: "squares" | "whose" | "stuck", kernel
 }
 const squares = Array.from({ length: ITEMS }, (_, i) => i * i);
 
-/** Has the workers come up; they take part as soon as they have. */
-const untilWorkersHelp = (runtime: Runtime): void => {
+/** Waits until the workers have come up; they take part as soon as they have. */
+const untilWorkersHelp = async (runtime: Runtime): Promise<void> => {
   const kernels = runtime.compile(define);
-  while (new Set(results(runtime, "whose", kernels)).size < 2);
+  await vi.waitUntil(() => new Set(results(runtime, "whose", kernels)).size > 1, { timeout: 10_000 });
 };
+
+/** A browser does not tell when a worker ends; a dead one claims no chunks. */
+const isBrowser = "document" in globalThis;
 
 let warnings: string[];
 beforeEach(() => {
@@ -63,10 +64,10 @@ afterEach(() => {
 });
 
 describe("threads", () => {
-  test.each([1, 2, 3])("%i of them give the same", (threads) => {
+  test.each([1, 2, 3])("%i of them give the same", async (threads) => {
     const runtime = new Runtime(engine, threads);
     expect(results(runtime, "squares")).toEqual(squares);
-    if (threads > 1) untilWorkersHelp(runtime);
+    if (threads > 1) await untilWorkersHelp(runtime);
     expect(results(runtime, "squares")).toEqual(squares);
     expect(runtime.pool.size).toBe(threads);
     runtime.pool.resize(1);
@@ -93,10 +94,10 @@ describe("threads", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("kernels that are compiled later reach workers that run", () => {
+  test("kernels that are compiled later reach workers that run", async () => {
     const runtime = new Runtime(engine, 2);
-    untilWorkersHelp(runtime);
-    untilWorkersHelp(runtime);
+    await untilWorkersHelp(runtime);
+    await untilWorkersHelp(runtime);
     runtime.pool.resize(1);
   });
 
@@ -110,26 +111,26 @@ describe("threads", () => {
 });
 
 describe("a worker that fails leaves one thread, the right results and a warning", () => {
-  test("when it dies while nothing runs", async () => {
+  test.skipIf(isBrowser)("when it dies while nothing runs", async () => {
     const runtime = new Runtime(engine, 2);
-    untilWorkersHelp(runtime);
+    await untilWorkersHelp(runtime);
     await runtime.pool.workers[0]!.terminate();
     await vi.waitFor(() => expect(runtime.pool.size).toBe(1));
     expect(results(runtime, "squares")).toEqual(squares);
     expect(warnings).toEqual(["backend-wasm: a worker ended; going on with one thread"]);
   });
 
-  test("when it dies and nobody has noticed", () => {
+  test("when it dies and nobody has noticed", async () => {
     const runtime = new Runtime(engine, 2);
-    untilWorkersHelp(runtime);
+    await untilWorkersHelp(runtime);
     void runtime.pool.workers[0]!.terminate();
     for (let i = 0; i < 50; i++) expect(results(runtime, "squares")).toEqual(squares);
     runtime.pool.resize(1);
   });
 
-  test("when it stops in the middle of a kernel", () => {
+  test("when it stops in the middle of a kernel", async () => {
     const runtime = new Runtime(engine, 2, {}, 20);
-    untilWorkersHelp(runtime);
+    await untilWorkersHelp(runtime);
     const expected = Array.from({ length: ITEMS }, (_, i) => i + 1);
     expect(results(runtime, "stuck")).toEqual(expected);
     expect(runtime.pool.size).toBe(1);
@@ -146,24 +147,7 @@ describe("a worker that fails leaves one thread, the right results and a warning
     expect(pool.run(0, 0)).toBe(true);
     expect(pool.size).toBe(1);
     expect(warnings).toEqual([
-      expect.stringMatching(/^backend-wasm: a worker could not start \(DataCloneError: .*; going on with one thread$/),
+      expect.stringMatching(/^backend-wasm: a worker could not start \(DataCloneError.*; going on with one thread$/),
     ]);
   });
-});
-
-test("a process with workers ends by itself", () => {
-  const program = `
-    import { wasm } from "./index.ts";
-    const backend = wasm({ threads: 2 });
-    const spec = { shape: [1000000], dtype: "float32" };
-    const x = { ...spec, handle: backend.fill(-1, spec) };
-    for (let i = 0; i < 300; i++) backend.free(backend.unary("relu", x, spec));
-    console.log(backend.numThreads);
-  `;
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--import", "tsx", "--input-type=module", "--eval", program],
-    { cwd: fileURLToPath(new URL(".", import.meta.url)), encoding: "utf8" },
-  );
-  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "2\n", stderr: "" });
 });

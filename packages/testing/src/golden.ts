@@ -1,17 +1,19 @@
-import { readFileSync } from "node:fs";
 import { type DType, type Shape, type Tensor, type TensorOptions, tensor } from "@descent/core";
 import "@descent/core/methods";
+import edges from "../golden/edges.json" with { type: "json" };
+import functions from "../golden/functions.json" with { type: "json" };
+import lossEdges from "../golden/loss-edges.json" with { type: "json" };
+import losses from "../golden/losses.json" with { type: "json" };
+import modules from "../golden/modules.json" with { type: "json" };
+import optimizers from "../golden/optimizers.json" with { type: "json" };
+import schedulers from "../golden/schedulers.json" with { type: "json" };
+import training from "../golden/training.json" with { type: "json" };
+
+// Imported, not read: the suite runs in browsers too.
+const FILES = { functions, edges, modules, losses, "loss-edges": lossEdges, optimizers, schedulers, training };
 
 /** The files of `golden/`, whose README says what their cases hold. */
-export type GoldenFile =
-  | "functions"
-  | "edges"
-  | "modules"
-  | "losses"
-  | "loss-edges"
-  | "optimizers"
-  | "schedulers"
-  | "training";
+export type GoldenFile = keyof typeof FILES;
 
 /** A tensor of a golden file; float32 where no dtype is given. */
 export interface GoldenTensor {
@@ -37,11 +39,20 @@ const SPECIAL: Readonly<Record<string, number>> = {
   "-inf": Number.NEGATIVE_INFINITY,
 };
 
+const revived = new Map<GoldenFile, readonly unknown[]>();
+
 /** The cases of a golden file, with NaN and the infinities as numbers. */
 export function goldenCases<T>(file: GoldenFile): readonly T[] {
-  const text = readFileSync(new URL(`../golden/${file}.json`, import.meta.url), "utf8");
-  const { cases } = JSON.parse(text, (_, value) => (typeof value === "string" ? (SPECIAL[value] ?? value) : value));
-  return cases;
+  const cases = revived.get(file) ?? (revive(FILES[file].cases) as readonly unknown[]);
+  revived.set(file, cases);
+  return cases as readonly T[];
+}
+
+function revive(value: unknown): unknown {
+  if (typeof value === "string") return SPECIAL[value] ?? value;
+  if (Array.isArray(value)) return value.map(revive);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(item)]));
 }
 
 /** A tensor of a golden file as a leaf. */

@@ -25,6 +25,7 @@ const memory = new engine.api.Memory({ initial: 1, maximum: 65_536, shared: engi
 const table = new engine.api.Table({ element: "anyfunc", initial: 4 });
 const bytes = new Uint8Array(memory.buffer);
 const OUT = 128;
+const isBrowser = "document" in globalThis;
 
 /** Compiles one function without parameters and runs it. */
 function execute(build: (f: FunctionBuilder, m: ModuleBuilder) => Value | undefined): number {
@@ -479,12 +480,16 @@ describe("atomics", () => {
     expect(words[0]).toBe(-1);
   });
 
-  test("i32: wait returns at once for another value and in time for the same; notify wakes nobody here", () => {
-    words.set([5, 0, 0, 0]);
-    expect(execute(() => atomicI32.wait(at, I32.const(4), I64.const(-1n)))).toBe(1);
-    expect(execute(() => atomicI32.wait(at, I32.const(5), I64.const(1000n)))).toBe(2);
-    expect(execute(() => atomicI32.notify(at, I32.const(9)))).toBe(0);
-  });
+  // Browsers forbid their main thread to wait.
+  test.skipIf(isBrowser)(
+    "i32: wait returns at once for another value and in time for the same; notify wakes nobody here",
+    () => {
+      words.set([5, 0, 0, 0]);
+      expect(execute(() => atomicI32.wait(at, I32.const(4), I64.const(-1n)))).toBe(1);
+      expect(execute(() => atomicI32.wait(at, I32.const(5), I64.const(1000n)))).toBe(2);
+      expect(execute(() => atomicI32.notify(at, I32.const(9)))).toBe(0);
+    },
+  );
 
   test("i64: load, exchange, compareExchange", () => {
     words.set([0, 0, 7, 1]);
