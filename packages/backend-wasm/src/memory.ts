@@ -3,8 +3,8 @@ import type { Engine, WasmMemory } from "./engine.ts";
 
 const PAGE = 2 ** 16;
 const MAX_PAGES = 2 ** 16;
-/** The least by which memory grows: every growth makes the views anew. */
-const STEP = 2 ** 24 / PAGE;
+/** The least by which memory grows, in pages: every growth makes the views anew. */
+const STEP = 2 ** 26 / PAGE;
 
 /** The WebAssembly memory: one for everything, growing up to 4 GiB, with one view per element type over all of it. */
 export class Memory implements PagedMemory {

@@ -129,7 +129,7 @@ describe("a worker that fails leaves one thread, the right results and a warning
   });
 
   test("when it stops in the middle of a kernel", async () => {
-    const runtime = new Runtime(engine, 2, {}, 20);
+    const runtime = new Runtime(engine, 2, {}, { worthwhile: 0, chunk: 0, naps: 20 });
     await untilWorkersHelp(runtime);
     const expected = Array.from({ length: ITEMS }, (_, i) => i + 1);
     expect(results(runtime, "stuck")).toEqual(expected);

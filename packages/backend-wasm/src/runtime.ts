@@ -13,10 +13,21 @@ export interface Kernel {
   readonly index: number;
 }
 
-/** A range of work that takes less than this, in nanoseconds, is not worth waking anybody for. */
-const WORTH_SHARING = 20_000;
-/** How long a chunk should take at least. */
-const CHUNK = 5_000;
+/** When work is shared between threads. */
+export interface Sharing {
+  /** Nanoseconds of work that are worth waking somebody for. */
+  readonly worthwhile: number;
+  /** Nanoseconds that a chunk should take at least. */
+  readonly chunk: number;
+  /** How often the main thread looks for the last chunks before it takes a worker for dead. */
+  readonly naps?: number;
+}
+/**
+ * Bytes at the start of the heap that are always scratch memory, so that it stays in the caches and costs no allocation; kernels that need
+ * more get a block. What nobody touches is only an address.
+ */
+const SCRATCH = 32 * 2 ** 20;
+const SHARING: Sharing = { worthwhile: 20_000, chunk: 5_000 };
 /** How many chunks there are for each thread, so that none has to wait long for another one's last. */
 const CHUNKS_PER_THREAD = 8;
 
@@ -31,12 +42,12 @@ export class Runtime {
     readonly engine: Engine,
     threads: number,
     options: PagerOptions = {},
-    naps?: number,
+    readonly sharing: Sharing = SHARING,
   ) {
     this.memory = new Memory(engine);
-    this.pager = new Pager(this.memory, { ...options, base: HEAP });
+    this.pager = new Pager(this.memory, { ...options, base: HEAP + SCRATCH });
     this.#table = new engine.api.Table({ element: "anyfunc", initial: 0 });
-    this.pool = new ThreadPool(engine, this.memory, this.#table, engine.shared ? threads : 1, naps);
+    this.pool = new ThreadPool(engine, this.memory, this.#table, engine.shared ? threads : 1, sharing.naps);
   }
 
   /** Compiles a module of kernels. */
@@ -67,11 +78,10 @@ export class Runtime {
     floats: readonly number[] = [],
     scratch: Scratch = NO_SCRATCH,
   ): void {
-    const { pool } = this;
-    const work = items * cost;
-    if (pool.size > 1 && items > 1 && work >= WORTH_SHARING) {
+    const { pool, sharing } = this;
+    if (pool.size > 1 && items > 1 && items * cost >= sharing.worthwhile) {
       const { i32, f32 } = this.memory;
-      const least = Math.max(1, Math.ceil(CHUNK / cost));
+      const least = Math.max(1, Math.ceil(sharing.chunk / cost));
       const grain = Math.max(least, Math.ceil(items / (pool.size * CHUNKS_PER_THREAD)));
       i32[LAUNCH.items >> 2] = items;
       i32[LAUNCH.grain >> 2] = grain;
@@ -96,9 +106,11 @@ export class Runtime {
     scratchBytes: number,
     body: (operands: readonly number[], results: readonly number[], scratch: Scratch) => void,
   ): Block[] {
-    if (scratchBytes === 0) return this.pager.run(op, operands, sizes, (from, to) => body(from, to, NO_SCRATCH));
-    const stride = roundUp(scratchBytes);
-    const blocks = this.pager.run(op, operands, [...sizes, this.pool.size * stride], (from, to) =>
+    const stride = scratchBytes === 0 ? 0 : roundUp(scratchBytes);
+    const bytes = this.pool.size * stride;
+    if (bytes <= SCRATCH)
+      return this.pager.run(op, operands, sizes, (from, to) => body(from, to, { address: HEAP, stride }));
+    const blocks = this.pager.run(op, operands, [...sizes, bytes], (from, to) =>
       body(from, to, { address: to[sizes.length]!, stride }),
     );
     this.pager.free(blocks.pop()!);
@@ -114,4 +126,4 @@ export interface Scratch {
   readonly address: number;
   readonly stride: number;
 }
-const NO_SCRATCH: Scratch = { address: 0, stride: 0 };
+const NO_SCRATCH: Scratch = { address: HEAP, stride: 0 };

@@ -1,4 +1,33 @@
 import { describeBackend } from "@descent/testing";
+import { describe, expect, test } from "vitest";
+import { detectEngine } from "./engine.ts";
 import { wasm } from "./index.ts";
+import { Runtime } from "./runtime.ts";
+import { backendOver } from "./wasm.ts";
 
-describeBackend("wasm", () => wasm({ threads: 1 }), { tolerance: 1e-6 });
+const engine = detectEngine({ relaxedSimd: true, threads: true });
+const TOLERANCE = 1e-6;
+
+describeBackend("wasm", () => wasm({ threads: 1 }), { tolerance: TOLERANCE });
+
+// The smallest work is shared, or the suite would never leave the main thread.
+const shared = (): Runtime => new Runtime(engine, 2, {}, { worthwhile: 0, chunk: 0 });
+describeBackend("wasm with two threads", () => backendOver(shared()), { tolerance: TOLERANCE });
+
+describeBackend("wasm without relaxed SIMD", () => wasm({ threads: 1, relaxedSimd: false }), { tolerance: TOLERANCE });
+
+describe("options", () => {
+  test.each([0, -1, 1.5, Number.NaN])("%d threads are an error", (threads) => {
+    const message = `wasm: threads must be a positive integer, got ${threads}; leave it out for one per core`;
+    expect(() => wasm({ threads })).toThrow(message);
+    expect(() => wasm({ threads: 1 }).setNumThreads(threads)).toThrow(message);
+  });
+
+  test("the number of threads can be set and read", () => {
+    const backend = wasm({ threads: 1 });
+    expect(backend.numThreads).toBe(1);
+    backend.setNumThreads(2);
+    expect(backend.numThreads).toBe(2);
+    expect(wasm().numThreads).toBeGreaterThanOrEqual(1);
+  });
+});

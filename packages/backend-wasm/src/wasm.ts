@@ -43,7 +43,11 @@ export interface WasmBackend extends Backend<Block> {
  */
 export function wasm({ threads = cores(), relaxedSimd = true, ...paging }: WasmOptions = {}): WasmBackend {
   checkThreads(threads);
-  const runtime = new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging);
+  return backendOver(new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging));
+}
+
+/** @internal The backend over a runtime of any kind. */
+export function backendOver(runtime: Runtime): WasmBackend {
   const { pager, pool } = runtime;
   const reference = referenceFamilies(runtime);
 

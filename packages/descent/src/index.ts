@@ -1,11 +1,24 @@
 import "@descent/core/methods";
 import { cpu } from "@descent/backend-cpu";
-import { setBackend } from "@descent/core";
+import { wasm } from "@descent/backend-wasm";
+import { type Backend, BackendError, setBackend } from "@descent/core";
 
+export type { WasmBackend, WasmOptions } from "@descent/backend-wasm";
 export * from "@descent/core";
 export * as data from "@descent/data";
 export * as nn from "@descent/nn";
 export * as optim from "@descent/optim";
-export { cpu };
+export { getNumThreads, setNumThreads } from "./threads.ts";
+export { cpu, wasm };
 
-setBackend(cpu());
+/** The fast backend where the engine can run it, else the reference. */
+function bestBackend(): Backend {
+  try {
+    return wasm();
+  } catch (error) {
+    if (error instanceof BackendError) return cpu();
+    throw error;
+  }
+}
+
+setBackend(bestBackend());
