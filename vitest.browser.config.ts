@@ -1,11 +1,11 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 
-// The same tests in a browser that is already there: none is downloaded.
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const { CHROMIUM, FC_SEED } = process.env;
 
+/** The tests of the fast backend, in the browser that scripts/browser-tests.mjs has found. */
 export default defineConfig({
-  define: { "process.env.FC_SEED": process.env.FC_SEED ?? "undefined" },
+  define: { "process.env.FC_SEED": FC_SEED ?? "undefined" },
   // Isolated from other pages, so that threads may share memory.
   server: {
     headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
@@ -18,7 +18,9 @@ export default defineConfig({
       enabled: true,
       headless: true,
       screenshotFailures: false,
-      provider: playwright({ launchOptions: { executablePath, args: ["--no-sandbox"] } }),
+      provider: playwright({
+        launchOptions: { ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }), args: ["--no-sandbox"] },
+      }),
       instances: [{ browser: "chromium" }],
     },
   },

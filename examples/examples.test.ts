@@ -81,7 +81,7 @@ describe("mnist-lenet.ts", () => {
       trainLoss: expect.any(Number),
       steps: 3,
       secondsPerEpoch: expect.any(Number),
-      backend: "cpu",
+      backend: "wasm",
       seed: 7,
     });
     expect(a.json.testAccuracy).toBeGreaterThan(0);
@@ -118,6 +118,17 @@ describe("mnist-lenet.ts", () => {
     expect(Object.keys(await run.load()).length).toBe(10);
   });
 
+  test("takes the reference backend where asked to, which has one thread", { timeout: TIMEOUT }, async () => {
+    const args = ["--backend=cpu", "--epochs=1", "--train-size=64", "--json"];
+    const [one, two] = await Promise.all([
+      new Run("mnist-lenet.ts", args).ended,
+      new Run("mnist-lenet.ts", [...args, "--threads=2"]).ended,
+    ] as const);
+    expect([one.child.exitCode, one.json.backend]).toEqual([0, "cpu"]);
+    const problem = 'mnist-lenet: setNumThreads: backend "cpu" has one thread; call setBackend(wasm()) first\n';
+    expect([two.child.exitCode, two.stderr]).toEqual([1, problem]);
+  });
+
   test("rejects a bad option with one line, before any work", { timeout: TIMEOUT }, async () => {
     const { child, stdout, stderr } = await new Run("mnist-lenet.ts", ["--epochs=0"]).ended;
     const problem = 'mnist-lenet: --epochs must be an integer of at least 1, got "0"; --help lists the options\n';
@@ -127,7 +138,7 @@ describe("mnist-lenet.ts", () => {
   test("shows its options", { timeout: TIMEOUT }, async () => {
     const { child, stdout, stderr } = await new Run("mnist-lenet.ts", ["--help"]).ended;
     expect([child.exitCode, stderr]).toEqual([0, ""]);
-    for (const name of ["epochs", "train-size", "batch-size", "lr", "seed", "backend", "json", "help"])
+    for (const name of ["epochs", "train-size", "batch-size", "lr", "seed", "backend", "threads", "json", "help"])
       expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
   });
 

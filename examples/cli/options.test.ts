@@ -4,20 +4,25 @@ import { parseOptions, UsageError } from "./options.ts";
 describe("parseOptions", () => {
   test("has defaults for everything", () => {
     expect(parseOptions([])).toEqual({
-      epochs: 2,
-      trainSize: 6000,
+      epochs: 5,
+      trainSize: 60_000,
       batchSize: 64,
       lr: 0.03,
       seed: 0,
-      backend: "cpu",
+      backend: "wasm",
+      threads: null,
       json: false,
       help: false,
     });
   });
 
+  test("has the defaults of the backend it names", () => {
+    expect(parseOptions(["--backend", "cpu"])).toMatchObject({ epochs: 2, trainSize: 6000 });
+  });
+
   test("reads every option", () => {
     const line =
-      "--epochs 3 --train-size=6e4 --batch-size 1 --lr .5 --seed 9007199254740991 --backend cpu --json --help";
+      "--epochs 3 --train-size=6e4 --batch-size 1 --lr .5 --seed 9007199254740991 --backend cpu --threads 2 --json --help";
     expect(parseOptions(line.split(" "))).toEqual({
       epochs: 3,
       trainSize: 60_000,
@@ -25,6 +30,7 @@ describe("parseOptions", () => {
       lr: 0.5,
       seed: Number.MAX_SAFE_INTEGER,
       backend: "cpu",
+      threads: 2,
       json: true,
       help: true,
     });
@@ -41,7 +47,8 @@ describe("parseOptions", () => {
     ["--lr=NaN", '--lr must be a positive number, got "NaN"'],
     ["--seed=-1", '--seed must be an integer of at least 0, got "-1"'],
     ["--seed=9007199254740992", '--seed must be an integer of at least 0, got "9007199254740992"'],
-    ["--backend=toString", '--backend must be one of cpu, got "toString"'],
+    ["--backend=toString", '--backend must be one of wasm, cpu, got "toString"'],
+    ["--threads=0", '--threads must be an integer of at least 1, got "0"'],
     ["--epoch=3", "Unknown option '--epoch'"],
     ["--lr", "Option '--lr <value>' argument missing"],
     ["--json=1", "Option '--json' does not take an argument"],

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { type Backend, cpu, setBackend, TensorError } from "descent";
+import { type Backend, cpu, getBackend, getNumThreads, setBackend, setNumThreads, TensorError, wasm } from "descent";
 
 /** What a backend is, how it is made, and how much work suits its speed. */
 export interface Choice {
@@ -9,8 +9,9 @@ export interface Choice {
   readonly trainSize: number;
 }
 
-/** The backends that `--backend` names; the first one is the default. */
+/** The backends that `--backend` names. */
 export const BACKENDS: Readonly<Record<string, Choice>> = {
+  wasm: { about: "WebAssembly with SIMD and threads", make: wasm, epochs: 5, trainSize: 60_000 },
   cpu: { about: "plain TypeScript, one thread", make: cpu, epochs: 2, trainSize: 6_000 },
 };
 
@@ -22,6 +23,8 @@ export interface Options {
   readonly lr: number;
   readonly seed: number;
   readonly backend: string;
+  /** Default: what the backend takes. */
+  readonly threads: number | null;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -45,6 +48,7 @@ export async function readOptions(args = process.argv.slice(2)): Promise<Options
     process.exit(0);
   }
   setBackend(await BACKENDS[options.backend]!.make());
+  if (options.threads !== null && options.threads !== getNumThreads()) setNumThreads(options.threads);
   return options;
 }
 
@@ -61,12 +65,14 @@ export function parseOptions(args: readonly string[]): Options {
     lr: number("lr", given.lr, "a positive number", (x) => x > 0 && x < Infinity) ?? 0.03,
     seed: integer("seed", given.seed, 0) ?? 0,
     backend,
+    threads: integer("threads", given.threads, 1) ?? null,
     json,
     help,
   };
 }
 
-const DEFAULT_BACKEND = Object.keys(BACKENDS)[0]!;
+/** The one that the library chose. */
+const DEFAULT_BACKEND = getBackend().name;
 
 const HELP = `Trains LeNet-5 on MNIST, tests it, and saves its weights.
 
@@ -78,6 +84,7 @@ const HELP = `Trains LeNet-5 on MNIST, tests it, and saves its weights.
   --lr X            learning rate (default: 0.03)
   --seed N          the same seed gives the same weights (default: 0)
   --backend NAME    what computes: ${Object.keys(BACKENDS).join(", ")} (default: ${DEFAULT_BACKEND})
+  --threads N       how many threads share the work (default: one per core; the weights do not depend on it)
   --json            end with one line of JSON
   --help            show this`;
 
@@ -96,6 +103,7 @@ function parse(args: readonly string[]) {
     lr: text,
     seed: text,
     backend: text,
+    threads: text,
   } as const;
   try {
     return parseArgs({ args: [...args], options: { ...options, json: flag, help: flag } }).values;

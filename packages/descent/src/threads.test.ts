@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { BackendError, cpu, getBackend, getNumThreads, setBackend, setNumThreads, wasm } from "./index.ts";
+
+test("the fast backend is there without asking", () => {
+  expect(getBackend().name).toBe("wasm");
+});
+
+test("the number of threads is the current backend's", () => {
+  setBackend(wasm({ threads: 1 }));
+  expect(getNumThreads()).toBe(1);
+  setNumThreads(2);
+  expect(getNumThreads()).toBe(2);
+});
+
+test("the reference backend has one thread", () => {
+  setBackend(cpu());
+  expect(getNumThreads()).toBe(1);
+  expect(() => setNumThreads(2)).toThrow(BackendError);
+  expect(() => setNumThreads(2)).toThrow('setNumThreads: backend "cpu" has one thread; call setBackend(wasm()) first');
+});
