@@ -12,7 +12,7 @@ export default defineConfig({
   },
   test: {
     include: ["packages/backend-wasm/src/**/*.test.ts"],
-    exclude: ["**/process.test.ts"], // starts processes
+    exclude: ["**/process.test.ts", "**/*.slow.test.ts"], // the first starts processes
     setupFiles: ["packages/testing/src/setup.ts"],
     browser: {
       enabled: true,
