@@ -4,7 +4,7 @@ export type Message =
   | { readonly kind: "module"; readonly module: unknown; readonly entries: readonly string[] };
 
 /** How often an idle worker looks for work before it sleeps, some hundred microseconds: longer than the gaps between the ops of a step. */
-export const WORKER_SPINS = 200_000;
+const WORKER_SPINS = 200_000;
 
 /**
  * The program of a worker, for workers_threads and browsers alike: JavaScript, because it has to run where nobody translates TypeScript.
