@@ -2,7 +2,7 @@ import type { Backend, Spec } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { ArgumentError, DisposedError } from "./errors.ts";
 import { type Shape, show } from "./shape.ts";
-import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder } from "./tape.ts";
+import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder, type Saved } from "./tape.ts";
 import { alias, mixedBackends, Tensor } from "./tensor.ts";
 
 /** What an op reads: numbers are scalars that change between calls, `null` is an operand that was left out. */
@@ -57,10 +57,13 @@ export interface Definition {
   readonly saves: SavePlan;
 }
 
-/** Which inputs and outputs the tape keeps; of the inputs, it can depend on which of them need a gradient. */
+/** Which inputs and outputs the tape keeps. */
 export interface SavePlan {
-  readonly input: (input: number, needed: readonly (Edge | null)[]) => boolean;
-  readonly output: (output: number) => boolean;
+  /** All inputs, or these. */
+  readonly inputs: "all" | readonly number[];
+  /** Also an input where another one needs a gradient. */
+  readonly others: boolean;
+  readonly outputs: readonly number[];
 }
 
 /** Checks, computes and records one call. */
@@ -101,13 +104,13 @@ function commonBackend(op: string, inputs: Inputs): Backend {
 }
 
 /** The edges that a gradient flows along, `null` where none does at all. */
-function neededEdges(op: Definition, inputs: Inputs): (Edge | null)[] | null {
+function neededEdges(op: Definition, inputs: Inputs): readonly (Edge | null)[] | null {
   let edges: (Edge | null)[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
-    if (!(x instanceof Tensor) || x.edge === null || !op.differentiable(i)) continue;
-    edges ??= new Array<Edge | null>(inputs.length).fill(null);
-    edges[i] = x.edge;
+    const needed = x instanceof Tensor && x.edge !== null && op.differentiable(i);
+    if (needed) edges ??= new Array<Edge | null>(inputs.length).fill(null, 0, i);
+    if (edges !== null) edges[i] = needed ? x.edge : null;
   }
   return edges;
 }
@@ -119,22 +122,43 @@ function record(
   edges: readonly (Edge | null)[],
   outputs: readonly Tensor[],
 ): void {
-  const call: Call = { op, order: nextOrder(), attrs, inputs: edges, outputs: [], saved: NOTHING, released: false };
-  const made = new Array<Edge | null>(outputs.length);
-  const savedInputs = new Array<Tensor | number | null>(inputs.length);
-  const savedOutputs = new Array<Tensor | null>(outputs.length);
+  const made: (Edge | null)[] = [];
+  const call: Call = {
+    op,
+    order: nextOrder(),
+    attrs,
+    inputs: edges,
+    outputs: made,
+    saved: NOTHING,
+    released: false,
+    pass: 0,
+  };
   for (let i = 0; i < outputs.length; i++) {
     const y = outputs[i]!;
-    if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null };
-    made[i] = y.edge;
-    savedOutputs[i] = op.saves.output(i) ? alias(y) : null;
+    if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null, flow: null };
+    made.push(y.edge);
   }
+  call.saved = { inputs: savedInputs(op.saves, inputs, edges), outputs: savedOutputs(op.saves, outputs) };
+}
+
+function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | null)[]): Saved["inputs"] {
+  const saved: Input[] = [];
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
-    savedInputs[i] = !(x instanceof Tensor) ? x : op.saves.input(i, edges) ? alias(x) : null;
+    const kept = plan.inputs === "all" || plan.inputs.includes(i) || (plan.others && anotherIsNeeded(needed, i));
+    saved.push(!(x instanceof Tensor) ? x : kept ? alias(x) : null);
   }
-  call.outputs = made;
-  call.saved = { inputs: savedInputs, outputs: savedOutputs };
+  return saved;
+}
+
+function savedOutputs({ outputs: wanted }: SavePlan, outputs: readonly Tensor[]): Saved["outputs"] {
+  if (wanted.length === 0) return NOTHING.outputs;
+  return outputs.map((y, i) => (wanted.includes(i) ? alias(y) : null));
+}
+
+function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boolean {
+  for (let i = 0; i < needed.length; i++) if (i !== input && needed[i] !== null) return true;
+  return false;
 }
 
 // Loops, not `map`: every call of every op comes through here.

@@ -1,11 +1,11 @@
 import { DTypeError, GradientError, ShapeError } from "./errors.ts";
-import { enroll } from "./memory.ts";
+import { enroll, unscoped } from "./memory.ts";
 import { onesLike } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { sameShape, show } from "./shape.ts";
 import { type Edge, type Leaf, noGrad } from "./tape.ts";
 import { alias, mixedBackends, setGrad, Tensor } from "./tensor.ts";
-import { type BackwardOptions, checkUsable, explore, leadingTo, owned, type Root, walk } from "./walk.ts";
+import { aim, type BackwardOptions, checkUsable, explore, type Root, reaches, walk } from "./walk.ts";
 
 /**
  * Adds the gradient of `y` to `grad` of every leaf it was computed from.
@@ -14,10 +14,11 @@ import { type BackwardOptions, checkUsable, explore, leadingTo, owned, type Root
  */
 export function backward(y: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
   const roots = [rootOf("backward", y, gradient)];
-  const { order, reached } = explore(roots);
-  checkUsable("backward", order);
-  const leaves = new Set([...reached].filter((edge) => edge.node.op === null));
-  walk(roots, order, options, leaves, (edge, g) => accumulate(edge.node as Leaf, g));
+  explore(roots, null, (pass) => {
+    checkUsable("backward", pass.calls);
+    aim(pass, ({ node }) => node.op === null);
+    walk(pass, options, ({ node }, g) => accumulate(node as Leaf, g));
+  });
 }
 
 /** Options of `grad`. */
@@ -56,20 +57,22 @@ export function grad(
       );
     return x.edge;
   });
-  const { order, reached } = explore(roots);
-  const targets = new Set(wanted.filter((edge) => reached.has(edge)));
-  const path = leadingTo(targets, order);
-  const unused = wanted.findIndex((edge) => !targets.has(edge));
-  // An input may be out of reach because the graph before it is gone.
-  checkUsable("grad", unused < 0 ? path : order);
-  if (unused >= 0 && options.allowUnused !== true)
-    throw new GradientError(
-      "grad",
-      `the result does not depend on input ${unused} of shape ${show(wanted[unused]!.shape)}`,
-      "pass allowUnused: true to get null for it",
-    );
+  const targets = new Set(wanted);
   const found = new Map<Edge, Tensor>();
-  walk(roots, path, options, targets, (edge, g) => found.set(edge, g));
+  explore(roots, null, (pass) => {
+    const unused = wanted.findIndex((edge) => !reaches(pass, edge));
+    // An input may be out of reach because the graph before it is gone.
+    if (unused >= 0) checkUsable("grad", pass.calls);
+    aim(pass, (edge) => targets.has(edge));
+    checkUsable("grad", pass.calls);
+    if (unused >= 0 && options.allowUnused !== true)
+      throw new GradientError(
+        "grad",
+        `the result does not depend on input ${unused} of shape ${show(wanted[unused]!.shape)}`,
+        "pass allowUnused: true to get null for it",
+      );
+    walk(pass, options, (edge, g) => found.set(edge, g));
+  });
   for (const g of found.values()) enroll(g);
   const results = wanted.map((edge) => found.get(edge) ?? null);
   return xs instanceof Tensor ? results[0]! : results;
@@ -91,7 +94,7 @@ function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
         `the result has shape ${show(y.shape)}, and only a scalar has a gradient of its own`,
         "reduce it with sum() or mean(), or pass the gradient of the result",
       );
-    return { edge: y.edge, gradient: noGrad(() => owned(() => onesLike(y))) };
+    return { edge: y.edge, gradient: noGrad(() => unscoped(() => onesLike(y))) };
   }
   if (!sameShape(gradient.shape, y.shape))
     throw new ShapeError(
@@ -116,7 +119,7 @@ function accumulate(leaf: Leaf, g: Tensor): void {
     setGrad(leaf, g);
     return;
   }
-  const sum = owned(() => add(before, g));
+  const sum = unscoped(() => add(before, g));
   g.dispose();
   setGrad(leaf, sum);
 }

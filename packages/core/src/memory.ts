@@ -62,8 +62,30 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
+/** @internal As `scope`, for what returns a plain list of tensors. */
+export function passOn<T extends Scoped>(fn: () => readonly T[]): readonly T[] {
+  const outer = open;
+  const made: Scoped[] = [];
+  open = made;
+  let results: readonly Scoped[] = NOTHING;
+  try {
+    const list = fn();
+    results = list;
+    return list;
+  } finally {
+    open = outer;
+    for (let i = 0; i < made.length; i++) {
+      const tensor = made[i]!;
+      if (results.includes(tensor)) outer?.push(tensor);
+      else if (!tensor.kept) tensor.dispose();
+    }
+  }
+}
+
+const NOTHING: readonly Scoped[] = [];
+
 /** @internal Runs `fn` and frees every tensor that was made in it; what its caller is to own must be an alias. */
-export function sweep<T>(fn: () => T): T {
+export const sweep = <T>(fn: () => T): T => {
   const outer = open;
   const made: Scoped[] = [];
   open = made;
@@ -71,7 +93,18 @@ export function sweep<T>(fn: () => T): T {
     return fn();
   } finally {
     open = outer;
-    for (const tensor of made) if (!tensor.kept) tensor.dispose();
+    for (let i = 0; i < made.length; i++) if (!made[i]!.kept) made[i]!.dispose();
+  }
+};
+
+/** @internal Runs `fn`, which makes one tensor and nothing on the way, and leaves it to the caller instead of the innermost scope. */
+export function unscoped<T>(fn: () => T): T {
+  const outer = open;
+  open = null;
+  try {
+    return fn();
+  } finally {
+    open = outer;
   }
 }
 

@@ -11,7 +11,7 @@ import {
 import { type Backend, type FusedName, type Operand, type Spec, withBackend } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { DTypeError } from "./errors.ts";
-import { enroll, scope } from "./memory.ts";
+import { enroll, passOn } from "./memory.ts";
 import type { Shape } from "./shape.ts";
 import { type Edge, noGrad } from "./tape.ts";
 import { alias, make, Tensor } from "./tensor.ts";
@@ -103,7 +103,7 @@ export function primitive<I extends Inputs, A>(
       : (backend, inputs, attrs, out) => {
           const handles = body.kernel(backend, inputs as unknown as Operands<I>, attrs as A, out);
           const home = body.target === undefined ? backend : body.target(attrs as A);
-          return out.map((spec, i) => make(home, handles[i], spec));
+          return tensors(home, handles, out);
         };
   return define(body, { run, fused: null, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
 }
@@ -124,8 +124,9 @@ export function composite<I extends Inputs, A>(
     return result instanceof Tensor ? [result] : result;
   };
   const run: Definition["run"] = (backend, inputs, attrs) => {
-    const parts = (): readonly Tensor[] => withBackend(backend, () => decompose(inputs, attrs));
-    const results = scope(() => (transparent ? parts() : noGrad(parts)));
+    const results = withBackend(backend, () =>
+      passOn(() => (transparent ? decompose(inputs, attrs) : noGrad(() => decompose(inputs, attrs)))),
+    );
     // A decomposition may hand back an argument; the caller must get a tensor of its own.
     return results.map((y) => (inputs.includes(y) ? share(y, y.shape, transparent ? y.edge : null) : y));
   };
@@ -134,7 +135,7 @@ export function composite<I extends Inputs, A>(
     fused: (backend, inputs, attrs, out) => {
       const kernel = backend.fused?.[body.name as FusedName];
       const handles = kernel?.(inputs as readonly (Operand | number | null)[], attrs as never, out) ?? null;
-      return handles && out.map((spec, i) => make(backend, handles[i], spec));
+      return handles && tensors(backend, handles, out);
     },
     ...gradients(body.vjp ?? UNUSED),
     transparent: transparent ? decompose : null,
@@ -169,21 +170,13 @@ function define<I extends Inputs, A>(
 }
 
 function savePlan(saves: readonly Save[] = []): SavePlan {
-  const all = saves.includes("inputs");
-  const others = saves.includes("others");
   const numbers = (kind: "input" | "output"): readonly number[] =>
     saves.flatMap((save) => (save.startsWith(kind) && /\d/.test(save) ? [Number(save.slice(kind.length))] : []));
-  const inputs = numbers("input");
-  const outputs = saves.includes("output") ? [0] : numbers("output");
   return {
-    input: (i, needed) => all || inputs.includes(i) || (others && anotherIsNeeded(needed, i)),
-    output: (i) => outputs.includes(i),
+    inputs: saves.includes("inputs") ? "all" : numbers("input"),
+    others: saves.includes("others"),
+    outputs: saves.includes("output") ? [0] : numbers("output"),
   };
-}
-
-function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boolean {
-  for (let i = 0; i < needed.length; i++) if (i !== input && needed[i] !== null) return true;
-  return false;
 }
 
 function gradients<I extends Inputs, A>(vjp: Gradients<I, A>): Pick<Definition, "differentiable" | "vjp"> {
@@ -193,6 +186,12 @@ function gradients<I extends Inputs, A>(vjp: Gradients<I, A>): Pick<Definition, 
     differentiable: (input) => functions[input] != null,
     vjp: (g, context) => context.needs.map((needed, i) => (needed ? functions[i]!(g, context) : null)),
   };
+}
+
+function tensors(backend: Backend, handles: readonly unknown[], out: readonly Spec[]): Tensor[] {
+  const made: Tensor[] = [];
+  for (let i = 0; i < out.length; i++) made.push(make(backend, handles[i], out[i]!));
+  return made;
 }
 
 /** A tensor of the caller's over the elements of `x`. */

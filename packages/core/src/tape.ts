@@ -11,6 +11,24 @@ export interface Edge extends Spec {
   readonly node: Node;
   readonly output: number;
   hooks: Hook[] | null;
+  /** What the backward pass that is running knows of it. */
+  flow: Flow | null;
+}
+
+/** How a gradient flows along an edge in one backward pass. */
+export interface Flow {
+  /** The number of the pass. */
+  readonly pass: number;
+  /** That of the pass in which this one runs, because a hook or a gradient function began one. */
+  readonly outer: Flow | null;
+  /** Whether somebody asked for the gradient. */
+  wanted: boolean;
+  /** Whether it goes on, through the call that the edge belongs to. */
+  goesOn: boolean;
+  /** Consumers that have not been walked. */
+  waiting: number;
+  /** The sum of what they sent; the pass owns it. */
+  arrived: Tensor | null;
 }
 
 /** A tensor that gradients are collected for. */
@@ -36,6 +54,8 @@ export interface Call {
   outputs: readonly (Edge | null)[];
   saved: Saved;
   released: boolean;
+  /** The last backward pass that found it. */
+  pass: number;
 }
 
 export type Node = Leaf | Call;

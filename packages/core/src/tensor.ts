@@ -214,7 +214,7 @@ export function keep<T extends Tensor>(tensor: T): T {
 
 const leafEdge = ({ backend, shape, dtype }: Tensor): Edge => {
   const node: Leaf = { op: null, backend, grad: null, seen: false, version: 0 };
-  return { node, output: 0, shape, dtype, hooks: null };
+  return { node, output: 0, shape, dtype, hooks: null, flow: null };
 };
 
 /** Replaces a leaf's gradient and frees the old one, unless user code may hold it. */

@@ -1,12 +1,12 @@
 import type { Context } from "./apply.ts";
 import { type Backend, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
-import { enroll, sweep } from "./memory.ts";
+import { enroll, sweep, unscoped } from "./memory.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";
 import { sameShape, show } from "./shape.ts";
-import { type Call, type Edge, enableGrad, NOTHING, type Node, noGrad } from "./tape.ts";
+import { type Call, type Edge, enableGrad, type Flow, NOTHING, noGrad } from "./tape.ts";
 import { alias, Tensor } from "./tensor.ts";
 
 /** Options of a backward pass. */
@@ -23,32 +23,53 @@ export interface Root {
   readonly gradient: Tensor;
 }
 
-export interface Explored {
-  /** The calls that the roots were computed by, in the order in which they happened. */
-  readonly order: readonly Call[];
-  readonly reached: ReadonlySet<Edge>;
+/** A backward pass: what its roots depend on. */
+export interface Pass {
+  /** Its number; 1, 2, … */
+  readonly id: number;
+  readonly roots: readonly Root[];
+  /** Everything that was reached; while the pass runs, `flow` of these is its own. */
+  readonly edges: readonly Edge[];
+  /** In the order in which they happened. */
+  calls: readonly Call[];
 }
 
-/** Finds what the roots depend on, up to `ends`. */
-export function explore(roots: readonly Root[], ends: ReadonlySet<Edge> = NO_EDGES): Explored {
-  const calls = new Set<Call>();
-  const reached = new Set<Edge>();
-  const stack: Call[] = [];
-  const visit = (edge: Edge): void => {
-    reached.add(edge);
-    const { node } = edge;
-    if (node.op === null || ends.has(edge) || calls.has(node)) return;
-    calls.add(node);
-    stack.push(node);
-  };
-  for (const { edge } of roots) visit(edge);
-  for (let call = stack.pop(); call !== undefined; call = stack.pop()) {
-    for (const edge of call.inputs) if (edge !== null) visit(edge);
+let passes = 0;
+
+/** Finds what the roots depend on, up to `ends`, and runs `fn` with it. */
+export function explore<T>(roots: readonly Root[], ends: ReadonlySet<Edge> | null, fn: (pass: Pass) => T): T {
+  const id = ++passes;
+  const edges: Edge[] = [];
+  const calls: Call[] = [];
+  for (const { edge } of roots) reach(edge);
+  // Grows while it is gone through.
+  for (const { inputs } of calls) for (const edge of inputs) if (edge !== null) reach(edge);
+  calls.sort((a, b) => a.order - b.order);
+  try {
+    return fn({ id, roots, edges, calls });
+  } finally {
+    for (const edge of edges) {
+      edge.flow!.arrived?.dispose();
+      edge.flow = edge.flow!.outer;
+    }
   }
-  return { order: [...calls].sort((a, b) => a.order - b.order), reached };
+
+  function reach(edge: Edge): void {
+    const { flow, node } = edge;
+    if (flow?.pass === id) {
+      flow.waiting++;
+      return;
+    }
+    edge.flow = { pass: id, outer: flow, wanted: false, goesOn: false, waiting: 1, arrived: null };
+    edges.push(edge);
+    if (node.op === null || node.pass === id || ends?.has(edge)) return;
+    node.pass = id;
+    calls.push(node);
+  }
 }
 
-const NO_EDGES: ReadonlySet<Edge> = new Set();
+/** Whether the roots of a pass depend on an edge. */
+export const reaches = ({ id }: Pass, { flow }: Edge): boolean => flow?.pass === id;
 
 /** Throws where a part of the graph is gone or stale. */
 export function checkUsable(op: string, calls: readonly Call[]): void {
@@ -72,89 +93,92 @@ function checkVersion(op: string, call: Call, { edge, shape, version }: Tensor):
   );
 }
 
-/** The calls on a path to one of the targets, in order. */
-export function leadingTo(targets: ReadonlySet<Edge>, order: readonly Call[]): readonly Call[] {
-  const needed = new Set<Node>();
-  return order.filter((call) => {
-    const leads = call.inputs.some((edge) => edge !== null && (targets.has(edge) || needed.has(edge.node)));
-    if (leads) needed.add(call);
+/** Says which gradients are wanted, and leaves in the pass the calls that lead to them. */
+export function aim(pass: Pass, isWanted: (edge: Edge) => boolean): void {
+  for (const edge of pass.edges) edge.flow!.wanted = isWanted(edge);
+  pass.calls = pass.calls.filter(({ inputs, outputs }) => {
+    const leads = inputs.some(flows);
+    if (leads) for (const edge of outputs) if (edge !== null && reaches(pass, edge)) edge.flow!.goesOn = true;
     return leads;
   });
 }
 
+/** Whether a gradient is sent along an input of a call of the running pass. */
+const flows = (edge: Edge | null): edge is Edge => edge !== null && (edge.flow!.wanted || edge.flow!.goesOn);
+
+/** Takes a gradient that somebody asked for. */
+type Deliver = (edge: Edge, gradient: Tensor) => void;
+
 /**
- * Sends gradients from the roots to the targets through `order`, the last call first; iterative, so that no graph is too deep.
+ * Sends gradients from the roots to where they are wanted, the last call first; iterative, so that no graph is too deep.
  *
- * A gradient is complete the moment its last consumer has been walked. Then its hooks run, and a target's is delivered (as zeros where
- * nothing arrived), while the walk goes on. Gradients on the way belong to the walk and are freed as soon as they have been used.
+ * A gradient is complete the moment its last consumer has been walked. Then its hooks run, and it is delivered if it is wanted (as zeros
+ * where nothing arrived), while the walk goes on. Gradients on the way belong to the walk and are freed as soon as they have been used.
  */
 export function walk(
-  roots: readonly Root[],
-  order: readonly Call[],
+  pass: Pass,
   { createGraph = false, retainGraph = createGraph }: BackwardOptions,
-  targets: ReadonlySet<Edge>,
-  deliver: (edge: Edge, gradient: Tensor) => void,
+  deliver: Deliver,
 ): void {
+  const { roots, calls } = pass;
   const home = roots[0]!.gradient.backend;
-  const path = new Set<Node>(order);
-  const flows = (edge: Edge | null): edge is Edge => edge !== null && (targets.has(edge) || path.has(edge.node));
-  const arrived = new Map<Edge, Tensor>();
-  const consumers = new Map<Edge, number>();
-  const expect = (edge: Edge): unknown => consumers.set(edge, (consumers.get(edge) ?? 0) + 1);
-  for (const { edge } of roots) expect(edge);
-  for (const call of order) call.inputs.filter(flows).forEach(expect);
-
-  const send = (edge: Edge, g: Tensor | null): void => {
-    if (g !== null) arrived.set(edge, merge(arrived.get(edge), g));
-    const left = consumers.get(edge)! - 1;
-    consumers.set(edge, left);
-    if (left === 0) complete(edge);
-  };
-  const complete = (edge: Edge): void => {
-    const isTarget = targets.has(edge);
-    const sum = arrived.get(edge) ?? (isTarget ? zerosFor(edge, home) : null);
-    if (sum === null) return;
-    const g = runHooks(edge, sum);
-    const goesOn = path.has(edge.node);
-    if (isTarget) deliver(edge, goesOn ? alias(g) : g);
-    if (goesOn) arrived.set(edge, g);
-    else arrived.delete(edge);
-  };
-
   (createGraph ? enableGrad : noGrad)(() => {
-    for (const { edge, gradient } of roots) send(edge, gradient);
-    for (let i = order.length - 1; i >= 0; i--) {
-      const call = order[i]!;
+    for (const { edge, gradient } of roots) send(edge, gradient, deliver, home);
+    for (let i = calls.length - 1; i >= 0; i--) {
+      const call = calls[i]!;
       const { inputs } = call;
-      const grads = call.outputs.map((edge) => (edge === null ? null : take(arrived, edge)));
-      const results = grads.every((g) => g === null) ? null : inputGradients(call, grads, flows, createGraph);
+      const grads = take(pass, call);
+      const results = grads === null ? null : inputGradients(call, grads, createGraph);
       if (!retainGraph) release(call);
-      inputs.forEach((edge, k) => flows(edge) && send(edge, results === null ? null : results[k]!));
-      for (const g of grads) g?.dispose();
+      for (let k = 0; k < inputs.length; k++) {
+        const edge = inputs[k]!;
+        if (flows(edge)) send(edge, results === null ? null : results[k]!, deliver, home);
+      }
+      if (grads !== null) for (const g of grads) g?.dispose();
     }
   });
 }
 
-function take(map: Map<Edge, Tensor>, edge: Edge): Tensor | null {
-  const g = map.get(edge);
-  map.delete(edge);
-  return g ?? null;
+/** Hands one consumer's part of a gradient on. */
+function send(edge: Edge, g: Tensor | null, deliver: Deliver, home: Backend): void {
+  const flow = edge.flow!;
+  if (g !== null) flow.arrived = flow.arrived === null ? g : merge(flow.arrived, g);
+  if (--flow.waiting === 0) complete(edge, flow, deliver, home);
+}
+
+/** What happens once all consumers have sent their parts. */
+function complete(edge: Edge, flow: Flow, deliver: Deliver, home: Backend): void {
+  const sum = flow.arrived ?? (flow.wanted ? zerosFor(edge, home) : null);
+  if (sum === null) return;
+  const g = edge.hooks === null ? sum : runHooks(edge, sum);
+  flow.arrived = flow.goesOn ? g : null;
+  if (flow.wanted) deliver(edge, flow.goesOn ? alias(g) : g);
+  else if (!flow.goesOn) g.dispose();
+}
+
+/** The gradients of a call's outputs, which are the caller's from now on; `null` where there is none at all. */
+function take(pass: Pass, { outputs }: Call): (Tensor | null)[] | null {
+  let grads: (Tensor | null)[] | null = null;
+  for (let i = 0; i < outputs.length; i++) {
+    const edge = outputs[i]!;
+    if (edge === null || !reaches(pass, edge) || edge.flow!.arrived === null) continue;
+    grads ??= new Array<Tensor | null>(outputs.length).fill(null);
+    grads[i] = edge.flow!.arrived;
+    edge.flow!.arrived = null;
+  }
+  return grads;
 }
 
 /** The sum of two gradients of the walk, which frees them. */
-function merge(a: Tensor | undefined, b: Tensor): Tensor {
-  if (a === undefined) return b;
-  const sum = owned(() => add(a, b));
+function merge(a: Tensor, b: Tensor): Tensor {
+  const sum = unscoped(() => add(a, b));
   a.dispose();
   b.dispose();
   return sum;
 }
 
-/** Runs `fn` and frees what it made on the way; the result belongs to the caller. */
-export const owned = (fn: () => Tensor): Tensor => sweep(() => alias(fn()));
-
 const zerosFor = ({ node, shape, dtype }: Edge, home: Backend): Tensor =>
-  owned(() => zeros(shape, { dtype, backend: node.op === null ? node.backend : home }));
+  unscoped(() => zeros(shape, { dtype, backend: node.op === null ? node.backend : home }));
 
 function runHooks(edge: Edge, sum: Tensor): Tensor {
   let g = sum;
@@ -177,17 +201,12 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
 }
 
 /** The gradients of a call's inputs, given those of its outputs. */
-function inputGradients(
-  call: Call,
-  grads: readonly (Tensor | null)[],
-  flows: (edge: Edge | null) => boolean,
-  createGraph: boolean,
-): (Tensor | null)[] {
+function inputGradients(call: Call, grads: readonly (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
   const { op, attrs, inputs, saved } = call;
-  const { backend } = grads.find((g) => g !== null)!;
+  const { backend } = (grads[0] ?? grads.find((g) => g !== null))!;
   return withBackend(backend, () =>
     sweep(() => {
-      if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, flows, createGraph);
+      if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, createGraph);
       const needs = inputs.map(flows);
       const context = {
         inputs: saved.inputs,
@@ -215,20 +234,21 @@ function throughDecomposition(
   decompose: NonNullable<Call["op"]["transparent"]>,
   { attrs, inputs, saved }: Call,
   grads: readonly (Tensor | null)[],
-  flows: (edge: Edge | null) => boolean,
   createGraph: boolean,
 ): (Tensor | null)[] {
-  const found = new Map<Edge | null, Tensor>();
   const fresh = enableGrad(() => saved.inputs.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? clone(x) : x)));
   const outputs = enableGrad(() => decompose(fresh, attrs));
   const roots = outputs.flatMap(({ edge }, i) =>
     edge === null || grads[i] == null ? [] : [{ edge, gradient: alias(grads[i]) }],
   );
   const edges = fresh.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? x.edge : null));
-  const targets = new Set(edges.filter((edge) => edge !== null));
-  const { order, reached } = explore(roots, targets);
-  const met = new Set([...targets].filter((edge) => reached.has(edge)));
-  if (roots.length > 0) walk(roots, leadingTo(met, order), { createGraph }, met, (edge, g) => found.set(edge, g));
+  const ends = new Set(edges.filter((edge) => edge !== null));
+  const found = new Map<Edge | null, Tensor>();
+  if (roots.length > 0)
+    explore(roots, ends, (pass) => {
+      aim(pass, (edge) => ends.has(edge));
+      walk(pass, { createGraph }, (edge, g) => found.set(edge, g));
+    });
   return edges.map((edge) => found.get(edge) ?? null);
 }
 
