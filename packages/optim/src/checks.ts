@@ -51,10 +51,13 @@ export const unknownNames = (options: object, checks: object, prefix = ""): stri
     .map((name) => `${prefix}${name} is unknown (known: ${Object.keys(checks).join(", ")})`);
 
 /** Values that their checks do not accept, in sentences. */
-export const badValues = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] =>
-  (Object.keys(checks) as (keyof O & string)[])
-    .filter((name) => !checks[name].test(options[name]))
-    .map((name) => `${prefix}${name} is ${shown(options[name])}, expected ${checks[name].expected}`);
+export function badValues<O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] {
+  const problems: string[] = [];
+  for (const name of Object.keys(checks) as (keyof O & string)[])
+    if (!checks[name].test(options[name]))
+      problems.push(`${prefix}${name} is ${shown(options[name])}, expected ${checks[name].expected}`);
+  return problems;
+}
 
 /** Hands on options that are right, and throws with all that is wrong with others. */
 export function checked<O extends object>(op: string, options: O, checks: Checks<O>): O {

@@ -41,10 +41,9 @@ export class Optimizer<H extends object, S extends State<S>> {
   step(closure: () => Tensor): Tensor;
   step(closure?: () => Tensor): Tensor | undefined {
     const loss = closure === undefined ? undefined : enableGrad(closure);
-    reject(
-      this.#rule.name,
-      this.paramGroups.flatMap((group) => hyperProblems(this.#rule, group)),
-    );
+    const problems: string[] = [];
+    for (const group of this.paramGroups) problems.push(...hyperProblems(this.#rule, group));
+    reject(this.#rule.name, problems);
     // All updates before the first change: an error leaves everything as it was, at the price of holding old and new values for a moment.
     noGrad(() =>
       scope(() => {
@@ -92,22 +91,26 @@ export class Optimizer<H extends object, S extends State<S>> {
   }
 
   #updates(): Update<S>[] {
-    return this.paramGroups.flatMap((group) =>
-      group.params.flatMap((parameter) => {
+    const updates: Update<S>[] = [];
+    for (const group of this.paramGroups)
+      for (const parameter of group.params) {
         const g = peekGrad(parameter);
-        return g === null ? [] : [this.#update(parameter, g, group)];
-      }),
-    );
+        if (g !== null) updates.push(this.#update(parameter, g, group));
+      }
+    return updates;
   }
 
   #update(parameter: Parameter, g: Tensor, hyper: H): Update<S> {
     const slot = this.#slots.get(parameter);
     const step = (slot?.step ?? 0) + 1;
-    return scope(() => {
-      const before = slot?.state ?? this.#rule.init(parameter, hyper);
-      const { p, state } = this.#rule.update(parameter, g, before, hyper, step);
-      return { parameter, value: p, slot: { step, state: mapTensors(state, detach) } };
+    let state = slot?.state;
+    // Values and state as one list, which a scope hands on without a search.
+    const [value] = scope(() => {
+      const next = this.#rule.update(parameter, g, state ?? this.#rule.init(parameter, hyper), hyper, step);
+      state = mapTensors(next.state, detach);
+      return [next.p, ...tensorsOf(state)];
     });
+    return { parameter, value: value!, slot: { step, state: state! } };
   }
 
   #commit({ parameter, value, slot }: Update<S>): void {

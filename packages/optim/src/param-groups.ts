@@ -79,12 +79,13 @@ export function rejectRepeats(op: string, groups: readonly { readonly params: re
     }
 }
 
-const INITIAL_LR = optional(nonNegative);
+/** The options that schedules add to those of the rule. */
+const FOR_SCHEDULES = { initialLr: optional(nonNegative) };
 
 /** The names that the options of a group may have, as keys. */
 export const hyperNames = <H extends object, S extends State<S>>({ checks }: Rule<H, S>): object => ({
   ...checks,
-  initialLr: INITIAL_LR,
+  ...FOR_SCHEDULES,
 });
 
 /** Everything that is wrong with the values of a group's options. */
@@ -93,10 +94,8 @@ export function hyperProblems<H extends object, S extends State<S>>(
   hyper: H & { readonly initialLr?: number },
   prefix = "",
 ): string[] {
-  const problems = [
-    ...badValues(hyper, checks, prefix),
-    ...badValues<{ initialLr?: number }>(hyper, { initialLr: INITIAL_LR }, prefix),
-  ];
+  const problems = badValues(hyper, checks, prefix);
+  problems.push(...badValues<{ initialLr?: number }>(hyper, FOR_SCHEDULES, prefix));
   if (problems.length > 0) return problems;
   const clash = conflict?.(hyper) ?? null;
   return clash === null ? [] : [prefix + clash];

@@ -24,8 +24,14 @@ export interface Rule<H extends object, S extends State<S>> {
 }
 
 /** A state with every tensor replaced. */
-export const mapTensors = <S extends State<S>>(state: S, fn: (x: Tensor) => Tensor): S =>
-  Object.fromEntries(Object.entries(state).map(([name, x]) => [name, x instanceof Tensor ? fn(x) : x])) as S;
+export function mapTensors<S extends State<S>>(state: S, fn: (x: Tensor) => Tensor): S {
+  const mapped: Record<string, Tensor | number | null> = { ...state };
+  for (const name of Object.keys(mapped)) {
+    const x = mapped[name]!;
+    if (x instanceof Tensor) mapped[name] = fn(x);
+  }
+  return mapped as S;
+}
 
 /** The tensors of a state. */
 export const tensorsOf = <S extends State<S>>(state: S): Tensor[] =>
