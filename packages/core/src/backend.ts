@@ -169,6 +169,7 @@ export const getBackend = (): Backend => {
 /** Runs a synchronous `fn` with `backend` as the one on which new tensors are created. */
 export function withBackend<T>(backend: Backend, fn: () => T): T {
   const before = current;
+  if (before === backend) return rejectPromise("withBackend", fn());
   current = backend;
   try {
     return rejectPromise("withBackend", fn());

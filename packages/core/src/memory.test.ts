@@ -17,6 +17,8 @@ test("a scope frees what was made in it, but not what it returns", () => {
     });
     expect(backend.liveBytes).toBe(400);
     expect(y.first[0]!.slice("0:1").toArray()).toEqual([4]);
+    const { z } = scope(() => ({ z: ones([100]), absent: undefined }));
+    expect(z.slice("0:1").toArray()).toEqual([1]);
   });
 });
 

@@ -119,13 +119,12 @@ function close(made: readonly Scoped[], outer: Scoped[] | null, result: unknown)
 
 /** Most results are one tensor or a short list of them: no set is built for those. */
 function survivors(result: unknown): (tensor: unknown) => boolean {
-  if (typeof result !== "object" || result === null) return () => false;
-  if (Array.isArray(result) && result.every((item) => item === null || !isContainer(item)))
-    return (tensor) => result.includes(tensor);
   if (!isContainer(result)) return (tensor) => tensor === result;
+  if (Array.isArray(result) && !result.some(isContainer)) return (tensor) => result.includes(tensor);
   const found = new Set<unknown>();
   const queue: unknown[] = [result];
-  for (let item = queue.pop(); item !== undefined; item = queue.pop()) {
+  while (queue.length > 0) {
+    const item = queue.pop();
     if (found.has(item)) continue;
     found.add(item);
     if (isContainer(item)) queue.push(...(item instanceof Map ? item.values() : Object.values(item)));

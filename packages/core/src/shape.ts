@@ -82,11 +82,18 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 
 /** Axes counted from the front, ascending, each once; all of them where none is named. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
-  if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = (typeof axes === "number" ? [axes] : axes).map((axis) => normalizeAxis(op, axis, rank));
-  if (new Set(list).size !== list.length)
+  if (axes === undefined) return range(rank);
+  if (typeof axes === "number") return [normalizeAxis(op, axes, rank)];
+  const list = axes.map((axis) => normalizeAxis(op, axis, rank)).sort((a, b) => a - b);
+  if (list.some((axis, i) => axis === list[i - 1]))
     throw new ShapeError(op, `an axis appears twice in [${axes}]`, "name each axis once");
-  return list.sort((a, b) => a - b);
+  return list;
+}
+
+function range(n: number): number[] {
+  const list: number[] = [];
+  for (let i = 0; i < n; i++) list.push(i);
+  return list;
 }
 
 /** The axes that a reduction goes over: all where none is named, as in PyTorch, where a scalar counts as having one axis. */

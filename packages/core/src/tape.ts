@@ -86,6 +86,7 @@ export const enableGrad = <T>(fn: () => T): T => setGradEnabled("enableGrad", tr
 
 function setGradEnabled<T>(op: string, enabled: boolean, fn: () => T): T {
   const before = recording;
+  if (before === enabled) return rejectPromise(op, fn());
   recording = enabled;
   try {
     return rejectPromise(op, fn());
