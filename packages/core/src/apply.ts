@@ -108,9 +108,9 @@ function neededEdges(op: Definition, inputs: Inputs): readonly (Edge | null)[] |
   let edges: (Edge | null)[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
-    const needed = x instanceof Tensor && x.edge !== null && op.differentiable(i);
-    if (needed) edges ??= new Array<Edge | null>(inputs.length).fill(null, 0, i);
-    if (edges !== null) edges[i] = needed ? x.edge : null;
+    if (!(x instanceof Tensor) || x.edge === null || !op.differentiable(i)) continue;
+    edges ??= new Array<Edge | null>(inputs.length).fill(null);
+    edges[i] = x.edge;
   }
   return edges;
 }
@@ -122,7 +122,7 @@ function record(
   edges: readonly (Edge | null)[],
   outputs: readonly Tensor[],
 ): void {
-  const made: (Edge | null)[] = [];
+  const made = new Array<Edge | null>(outputs.length);
   const call: Call = {
     op,
     order: nextOrder(),
@@ -136,19 +136,21 @@ function record(
   for (let i = 0; i < outputs.length; i++) {
     const y = outputs[i]!;
     if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null, flow: null };
-    made.push(y.edge);
+    made[i] = y.edge;
   }
   call.saved = { inputs: savedInputs(op.saves, inputs, edges), outputs: savedOutputs(op.saves, outputs) };
 }
 
 function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | null)[]): Saved["inputs"] {
-  const saved: Input[] = [];
+  let saved: Input[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     const kept = plan.inputs === "all" || plan.inputs.includes(i) || (plan.others && anotherIsNeeded(needed, i));
-    saved.push(!(x instanceof Tensor) ? x : kept ? alias(x) : null);
+    if (!kept && typeof x !== "number") continue;
+    saved ??= new Array<Input>(inputs.length).fill(null);
+    saved[i] = x instanceof Tensor ? alias(x) : x;
   }
-  return saved;
+  return saved ?? NOTHING.inputs;
 }
 
 function savedOutputs({ outputs: wanted }: SavePlan, outputs: readonly Tensor[]): Saved["outputs"] {

@@ -189,8 +189,8 @@ function gradients<I extends Inputs, A>(vjp: Gradients<I, A>): Pick<Definition, 
 }
 
 function tensors(backend: Backend, handles: readonly unknown[], out: readonly Spec[]): Tensor[] {
-  const made: Tensor[] = [];
-  for (let i = 0; i < out.length; i++) made.push(make(backend, handles[i], out[i]!));
+  const made = new Array<Tensor>(out.length);
+  for (let i = 0; i < out.length; i++) made[i] = make(backend, handles[i], out[i]!);
   return made;
 }
 
