@@ -37,90 +37,79 @@ export interface Scoped {
   dispose(): void;
 }
 
-let open: Scoped[] | null = null;
+/** What the open scopes have made, the innermost one's last: a scope is what lies above the place where it began. */
+const made: (Scoped | null)[] = [];
+let top = 0;
+let isOpen = false;
 
 /** Adds a new tensor to the innermost scope, if there is one. */
-export const enroll = (tensor: Scoped): void => {
-  open?.push(tensor);
-};
+export function enroll(tensor: Scoped): void {
+  if (isOpen) made[top++] = tensor;
+}
 
 /**
  * Runs a synchronous `fn` and frees every tensor that was made in it, except those it returns (also inside arrays and plain objects),
  * parameters, gradients and optimizer state. Nobody has to call this: it saves the last few percent.
  */
-export function scope<T>(fn: () => T): T {
-  const outer = open;
-  const made: Scoped[] = [];
-  open = made;
-  let result: T | undefined;
-  try {
-    result = rejectPromise("scope", fn());
-    return result;
-  } finally {
-    open = outer;
-    close(made, outer, result);
-  }
-}
+export const scope = <T>(fn: () => T): T => keeping(() => rejectPromise("scope", fn()), survivors);
 
 /** @internal As `scope`, for what returns a plain list of tensors. */
-export function passOn<T extends Scoped>(fn: () => readonly T[]): readonly T[] {
-  const outer = open;
-  const made: Scoped[] = [];
-  open = made;
-  let results: readonly Scoped[] = NOTHING;
-  try {
-    const list = fn();
-    results = list;
-    return list;
-  } finally {
-    open = outer;
-    for (let i = 0; i < made.length; i++) {
-      const tensor = made[i]!;
-      if (results.includes(tensor)) outer?.push(tensor);
-      else if (!tensor.kept) tensor.dispose();
-    }
-  }
-}
-
-const NOTHING: readonly Scoped[] = [];
+export const passOn = <T extends readonly Scoped[]>(fn: () => T): T => keeping(fn, itself);
 
 /** @internal Runs `fn` and frees every tensor that was made in it; what its caller is to own must be an alias. */
-export const sweep = <T>(fn: () => T): T => {
-  const outer = open;
-  const made: Scoped[] = [];
-  open = made;
-  try {
-    return fn();
-  } finally {
-    open = outer;
-    for (let i = 0; i < made.length; i++) if (!made[i]!.kept) made[i]!.dispose();
-  }
-};
+export const sweep = <T>(fn: () => T): T => keeping(fn, nothing);
 
 /** @internal Runs `fn`, which makes one tensor and nothing on the way, and leaves it to the caller instead of the innermost scope. */
 export function unscoped<T>(fn: () => T): T {
-  const outer = open;
-  open = null;
+  const outer = isOpen;
+  isOpen = false;
   try {
     return fn();
   } finally {
-    open = outer;
+    isOpen = outer;
   }
 }
 
-function close(made: readonly Scoped[], outer: Scoped[] | null, result: unknown): void {
-  const survives = survivors(result);
-  for (const tensor of made) {
+interface Collection {
+  includes(tensor: Scoped): boolean;
+}
+
+const NOTHING: Collection = [];
+const nothing = (): Collection => NOTHING;
+const itself = (result: Collection): Collection => result;
+
+/** Runs `fn` in a scope of its own, and hands what survives on to the one around it. */
+function keeping<T>(fn: () => T, survivorsOf: (result: T) => Collection): T {
+  const outer = isOpen;
+  const start = top;
+  isOpen = true;
+  let survivors = NOTHING;
+  try {
+    const result = fn();
+    survivors = survivorsOf(result);
+    return result;
+  } finally {
+    isOpen = outer;
+    close(start, survivors);
+  }
+}
+
+function close(start: number, survivors: Collection): void {
+  const end = top;
+  top = start;
+  for (let i = start; i < end; i++) {
+    const tensor = made[i]!;
+    made[i] = null;
     if (tensor.kept) continue;
-    if (survives(tensor)) outer?.push(tensor);
+    if (survivors.includes(tensor)) enroll(tensor);
     else tensor.dispose();
   }
 }
 
-/** Most results are one tensor or a short list of them: no set is built for those. */
-function survivors(result: unknown): (tensor: unknown) => boolean {
-  if (!isContainer(result)) return (tensor) => tensor === result;
-  if (Array.isArray(result) && !result.some(isContainer)) return (tensor) => result.includes(tensor);
+/** Everything in a result. Most are one tensor or a short list of them: no set is built for those. */
+function survivors(result: unknown): Collection {
+  if (!isContainer(result)) return [result as Scoped];
+  if (Array.isArray(result) && !result.some(isContainer)) return result;
   const found = new Set<unknown>();
   const queue: unknown[] = [result];
   while (queue.length > 0) {
@@ -129,7 +118,7 @@ function survivors(result: unknown): (tensor: unknown) => boolean {
     found.add(item);
     if (isContainer(item)) queue.push(...(item instanceof Map ? item.values() : Object.values(item)));
   }
-  return (tensor) => found.has(tensor);
+  return { includes: (tensor) => found.has(tensor) };
 }
 
 function isContainer(value: unknown): value is object {

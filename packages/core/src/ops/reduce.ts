@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { add, div, eq, exp, isfinite, log, mul, ne, sqrt, sub, where } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
-import { type ReduceAttrs, type ReduceOptions, restore, sum } from "./sum.ts";
+import { type ReduceAttrs, type ReduceOptions, restore, sum, sumOp } from "./sum.ts";
 
 function extremum(name: "amax" | "amin", fn: ReduceFn) {
   const op = primitive<[x: Tensor], ReduceAttrs>({
@@ -47,7 +47,7 @@ const meanOp = composite<[x: Tensor], ReduceAttrs>({
   name: "mean",
   shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
   dtype: floating("mean"),
-  decompose: ([x], { axes, keepdim }) => div(sum(x, axes, { keepdim }), countOf(x.shape, axes)),
+  decompose: ([x], attrs) => div(sumOp([x], attrs), countOf(x.shape, attrs.axes)),
   vjp: [(g, { specs: [x], attrs }) => restore(div(g, countOf(x!.shape, attrs.axes)), x!.shape, attrs.axes)],
 });
 

@@ -20,7 +20,8 @@ export interface ReduceAttrs {
 export const restore = (g: Tensor, shape: Shape, axes: readonly number[]): Tensor =>
   expand(reshape(g, reducedShape(shape, axes, true)), shape);
 
-const sumOp = primitive<[x: Tensor], ReduceAttrs>({
+/** @internal The sum over axes that are already counted from the front. */
+export const sumOp = primitive<[x: Tensor], ReduceAttrs>({
   name: "sum",
   shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
   kernel: (backend, [x], { axes }, [out]) => [backend.reduce("sum", x, axes, out!)],
