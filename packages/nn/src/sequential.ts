@@ -14,6 +14,7 @@ export type Layer = Module & { forward(x: Tensor): Tensor };
  */
 export class Sequential extends Module {
   readonly #layers: ReadonlyMap<string, Layer>;
+  readonly #order: readonly Layer[];
 
   constructor(...layers: readonly Layer[]);
   constructor(layers: readonly Layer[] | Readonly<Record<string, Layer>>);
@@ -27,6 +28,7 @@ export class Sequential extends Module {
         throw new ArgumentError("Sequential", `"${name}" cannot name a layer`, "use a name without dots");
     }
     this.#layers = new Map(layers);
+    this.#order = [...this.#layers.values()];
   }
 
   get length(): number {
@@ -35,19 +37,19 @@ export class Sequential extends Module {
 
   /** The layer at a position, which counts from the end where it is negative. */
   at(index: number): Layer {
-    const layer = [...this].at(index);
+    const layer = this.#order.at(index);
     if (layer === undefined || !Number.isInteger(index))
       throw new IndexError("Sequential.at", `there is no layer ${index} among ${this.length}`);
     return layer;
   }
 
   [Symbol.iterator](): IterableIterator<Layer> {
-    return this.#layers.values();
+    return this.#order.values();
   }
 
   forward(x: Tensor): Tensor {
     let y = x;
-    const layers = [...this];
+    const layers = this.#order;
     for (let i = 0; i < layers.length; i++) {
       const layer = layers[i]!;
       if (is(layer, Linear) && is(layers[i + 1], ReLU)) {

@@ -15,10 +15,11 @@ interface Flags {
 
 const matmulOp = primitive<[a: Tensor, b: Tensor], Flags>({
   name: "matmul",
-  shape: ([a, b], flags) => [
-    ...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)),
-    ...productShape(a, b, flags),
-  ],
+  shape: ([a, b], flags) => {
+    const product = productShape(a, b, flags);
+    if (a.length === 2 && b.length === 2) return product;
+    return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), ...product];
+  },
   dtype: (dtypes) => {
     const dtype = sameDType("matmul", dtypes);
     if (dtype === "bool") throw new DTypeError("matmul", "bool has no arithmetic", 'convert it with .to("float32")');
@@ -48,7 +49,7 @@ function productShape(a: Shape, b: Shape, { transposeA, transposeB }: Flags): re
 }
 
 const matrix = (shape: Shape, transposed: boolean): [rows: number, columns: number] => {
-  const [rows, columns] = shape.slice(-2) as [number, number];
+  const [rows, columns] = [shape[shape.length - 2]!, shape[shape.length - 1]!];
   return transposed ? [columns, rows] : [rows, columns];
 };
 
@@ -161,7 +162,7 @@ const linearWeightGrad: Op<[x: Tensor, g: Tensor], WeightGradAttrs, readonly Ten
   },
 });
 
-const rows = (x: Tensor): Tensor => (x.ndim === 1 ? unsqueeze(x, 0) : flatten(x, 0, -2));
+const rows = (x: Tensor): Tensor => (x.ndim === 2 ? x : x.ndim === 1 ? unsqueeze(x, 0) : flatten(x, 0, -2));
 
 /** `x · weightᵀ + bias` over the last axis: `[…, in]`, `[out, in]`, `[out]` → `[…, out]`. */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => linearOp([x, weight, bias]);
