@@ -351,6 +351,60 @@ describe("hooks", () => {
   });
 });
 
+describe("a pass", () => {
+  /** `4x⁴ + x²` with `h = x²` on two ways, and the tensor on one of them. */
+  const graph = (x: Tensor): { y: Tensor; way: Tensor } => {
+    const h = x.mul(x);
+    const way = h.mul(2);
+    return { y: way.mul(way).add(h).sum(), way };
+  };
+
+  test("may begin in a hook of another over the same graph", () => {
+    const x = leaf([1, 2]);
+    const { y, way } = graph(x);
+    const inner: unknown[] = [];
+    let depth = 0;
+    way.registerHook(() => {
+      if (depth++ < 2) inner.push(values(grad(y, x, { retainGraph: true })));
+    });
+    y.backward(undefined, { retainGraph: true });
+    const expected = [16 + 2, 16 * 8 + 4];
+    expect(inner).toEqual([expected, expected]);
+    expect(values(x.grad)).toEqual(expected);
+  });
+
+  test("that a hook breaks off leaves nothing behind", () => {
+    const backend = countingBackend();
+    withBackend(backend, () => {
+      const x = leaf([1, 2]);
+      const { y, way } = graph(x);
+      const before = backend.liveBytes;
+      const remove = way.registerHook(() => {
+        throw new Error("enough");
+      });
+      expect(() => y.backward(undefined, { retainGraph: true })).toThrow("enough");
+      // The gradient in the hook's hands is left to the collector, as what user code can see.
+      expect(backend.liveBytes).toBeLessThanOrEqual(before + 8);
+      remove();
+      y.backward();
+      expect(values(x.grad)).toEqual([18, 132]);
+    });
+  });
+
+  test("frees the gradients of roots that lead nowhere", () => {
+    const backend = countingBackend();
+    withBackend(backend, () => {
+      const [a, b] = [leaf([1]), leaf([2])];
+      const [y, z] = [a.mul(2), b.mul(2)];
+      const before = backend.liveBytes;
+      const g = grad([y, z], a, { gradOutputs: [undefined, undefined] });
+      expect(values(g)).toEqual([2]);
+      g.dispose();
+      expect(backend.liveBytes).toBe(before);
+    });
+  });
+});
+
 describe("operands of different devices", () => {
   test("are refused, two instances of one backend too", () => {
     const [a, b] = [tensor(1), tensor(1, { backend: cpu() })];

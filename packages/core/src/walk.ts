@@ -25,47 +25,46 @@ export interface Root {
 
 /** A backward pass: what its roots depend on. */
 export interface Pass {
-  /** Its number; 1, 2, … */
+  /** Its number: 1, 2, … */
   readonly id: number;
   readonly roots: readonly Root[];
   /** Everything that was reached; while the pass runs, `flow` of these is its own. */
-  readonly edges: readonly Edge[];
+  readonly edges: Edge[];
   /** In the order in which they happened. */
-  calls: readonly Call[];
+  calls: Call[];
 }
 
 let passes = 0;
 
 /** Finds what the roots depend on, up to `ends`, and runs `fn` with it. */
 export function explore<T>(roots: readonly Root[], ends: ReadonlySet<Edge> | null, fn: (pass: Pass) => T): T {
-  const id = ++passes;
-  const edges: Edge[] = [];
-  const calls: Call[] = [];
-  for (const { edge } of roots) reach(edge);
-  // Grows while it is gone through.
-  for (const { inputs } of calls) for (const edge of inputs) if (edge !== null) reach(edge);
-  calls.sort((a, b) => a.order - b.order);
+  const pass: Pass = { id: ++passes, roots, edges: [], calls: [] };
+  for (const { edge } of roots) reach(pass, edge, ends);
+  // The list grows while it is gone through.
+  for (const { inputs } of pass.calls) for (const edge of inputs) if (edge !== null) reach(pass, edge, ends);
+  pass.calls.sort((a, b) => a.order - b.order);
   try {
-    return fn({ id, roots, edges, calls });
+    return fn(pass);
   } finally {
-    for (const edge of edges) {
+    for (const edge of pass.edges) {
       edge.flow!.arrived?.dispose();
       edge.flow = edge.flow!.outer;
     }
   }
+}
 
-  function reach(edge: Edge): void {
-    const { flow, node } = edge;
-    if (flow?.pass === id) {
-      flow.waiting++;
-      return;
-    }
-    edge.flow = { pass: id, outer: flow, wanted: false, goesOn: false, waiting: 1, arrived: null };
-    edges.push(edge);
-    if (node.op === null || node.pass === id || ends?.has(edge)) return;
-    node.pass = id;
-    calls.push(node);
+/** Counts a consumer of an edge, and looks behind those that are new to the pass. */
+function reach({ id, edges, calls }: Pass, edge: Edge, ends: ReadonlySet<Edge> | null): void {
+  const { flow, node } = edge;
+  if (flow?.pass === id) {
+    flow.waiting++;
+    return;
   }
+  edge.flow = { pass: id, outer: flow, wanted: false, goesOn: false, waiting: 1, arrived: null };
+  edges.push(edge);
+  if (node.op === null || node.pass === id || ends?.has(edge)) return;
+  node.pass = id;
+  calls.push(node);
 }
 
 /** Whether the roots of a pass depend on an edge. */
@@ -129,12 +128,12 @@ export function walk(
       const { inputs } = call;
       const grads = take(pass, call);
       const results = grads === null ? null : inputGradients(call, grads, createGraph);
+      if (grads !== null) for (const g of grads) g?.dispose();
       if (!retainGraph) release(call);
       for (let k = 0; k < inputs.length; k++) {
         const edge = inputs[k]!;
         if (flows(edge)) send(edge, results === null ? null : results[k]!, deliver, home);
       }
-      if (grads !== null) for (const g of grads) g?.dispose();
     }
   });
 }
