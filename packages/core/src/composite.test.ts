@@ -202,6 +202,15 @@ describe("a fused composite", () => {
       });
   });
 
+  test("must decompose at once, with gradient functions or without", () => {
+    const late = async ([a]: Two): Promise<Tensor> => exp(a);
+    const body = { name: "testLate", shape: ([a]: [readonly number[], unknown]) => a, decompose: late as never };
+    for (const op of [composite<Two>(body as never), composite<Two>({ ...body, vjp: [null, null] } as never)])
+      withBackend(cpu(), () => {
+        expect(() => op([leaf([1]), leaf([2])])).toThrow("the function returned a promise");
+      });
+  });
+
   test("is one call on the tape if it has gradient functions, fused or not", () => {
     for (const home of [cpu(), fusedBackend().backend])
       withBackend(home, () => {

@@ -124,8 +124,8 @@ export function composite<I extends Inputs, A>(
     return result instanceof Tensor ? [result] : result;
   };
   const run: Definition["run"] = (backend, inputs, attrs) => {
-    const results = withBackend(backend, () =>
-      passOn(() => (transparent ? decompose(inputs, attrs) : noGrad(() => decompose(inputs, attrs)))),
+    const results = passOn(() =>
+      withBackend(backend, () => (transparent ? decompose(inputs, attrs) : noGrad(() => decompose(inputs, attrs)))),
     );
     // A decomposition may hand back an argument; the caller must get a tensor of its own.
     return results.map((y) => (inputs.includes(y) ? share(y, y.shape, transparent ? y.edge : null) : y));

@@ -58,7 +58,7 @@ export interface Call {
   pass: number;
 }
 
-export type Node = Leaf | Call;
+type Node = Leaf | Call;
 
 /** Tensors that belong to the tape alone, `null` where the op does not need one. */
 export interface Saved {
