@@ -91,6 +91,11 @@ export class FunctionBuilder {
     this.emit(address.code, value.code, 0x3a, 0, unsigned(offset));
   }
 
+  /** Writes the first or the last two lanes to `address + offset`. */
+  storeHalf(address: I32, value: F32x4, half: 0 | 1, offset = 0): void {
+    this.emit(address.code, value.code, 0xfd, 0x5b, 0, unsigned(offset), half);
+  }
+
   /** Copies `bytes` bytes between places that may overlap. */
   copy(to: I32, from: I32, bytes: I32): void {
     this.emit(to.code, from.code, bytes.code, 0xfc, 0x0a, 0, 0);

@@ -134,7 +134,9 @@ export function routine<Name extends string>(
   const callee = m.function(
     null,
     names.map(() => I32),
-    (f, ...values) => body(f, named(values)),
+    (f, ...values) => {
+      body(f, named(values));
+    },
   );
   return (f, args) => f.call(callee, ...names.map((name) => value(args[name])));
 }
