@@ -18,7 +18,7 @@ const SIZES = { rows: I32, columns: I32, k: I32 } as const;
 const RESULT = { c: I32, cStride: I32, bias: I32, relu: I32 } as const;
 
 /** Kernels of matrix products. Elements of C are sums in the order of `k`, whatever the blocks. */
-export function defineProducts(m: KernelModule<"packA" | "packB" | "blocked" | "wide" | "batch">): void {
+export function defineProducts(m: KernelModule<"packA" | "packB" | "blocked" | "wide" | "stack">): void {
   const { rows: tileRows } = bestTile(m);
   const tileColumns = columnsOf(bestTile(m));
   const packA = definePacking(m, tileRows);
@@ -106,7 +106,7 @@ export function defineProducts(m: KernelModule<"packA" | "packB" | "blocked" | "
   /** Products of matrices that are `aMatrix`, `bMatrix` and `cMatrix` bytes apart; an item is one of them. `bPacked` is an offset in the scratch memory. */
   const matrices = { aMatrix: I32, bMatrix: I32, cMatrix: I32, bPacked: I32 } as const;
   m.kernel(
-    "batch",
+    "stack",
     { a: I32, b: I32, ...STRIDES, ...SIZES, ...RESULT, ...matrices },
     (f, x, { begin, end, scratch }) => {
       const packed = { a: f.let(scratch.add(EDGE_BYTES)), b: f.let(scratch.add(x.bPacked)) };

@@ -1,0 +1,143 @@
+import type { Kernel, Runtime, Scratch } from "../../runtime.ts";
+import { DOT_COLUMNS } from "./dot.ts";
+import { COLUMNS, DEPTH, ROWS } from "./kernels.ts";
+import { EDGE_BYTES } from "./macro-kernel.ts";
+import type { Method, Product, StackAxis } from "./products.ts";
+
+/** Rows and columns of the tiles that operands are packed for. */
+interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface Context {
+  readonly runtime: Runtime;
+  readonly kernels: Readonly<Record<"packA" | "packB" | "blocked" | "wide" | "stack" | "dot", Kernel>>;
+  readonly tile: Tile;
+}
+
+/** Addresses of the operands and the result; `bias` has an element for each column and is 0 where there is none. */
+export interface Addresses {
+  readonly a: number;
+  readonly b: number;
+  readonly bias: number;
+  readonly c: number;
+}
+
+interface MethodDefinition {
+  /** Bytes of packed operands that all threads read, and of scratch memory for each thread. */
+  memory(product: Product, tile: Tile): { readonly packed: number; readonly scratch: number };
+  compute(context: Context, product: Product, at: Addresses, packed: number, scratch: Scratch): void;
+}
+
+/** Nanoseconds that a multiplication with its addition takes in a micro-kernel. */
+const COST = 1 / 28;
+/** Nanoseconds that an item takes at least. */
+const ITEM = 50;
+/** Nanoseconds that packing takes for an element. */
+const PACKING = 0.3;
+/** Elements of B that `blocked` packs at a time. */
+const PACKED = 2 ** 21;
+
+const dot: MethodDefinition = {
+  memory: () => ({ packed: 0, scratch: 0 }),
+  compute({ runtime, kernels }, { rows, columns, k, relu = false }, { a, b, bias, c }) {
+    const items = Math.ceil(columns / DOT_COLUMNS);
+    const sizes = [rows, columns, k, bias, Number(relu)];
+    const cost = ITEM + DOT_COLUMNS * rows * k * COST;
+    runtime.launch(kernels.dot, items, cost, [a, 4 * k, b, 4 * k, c, 4 * columns, ...sizes]);
+  },
+};
+
+/** The part of an operand's panels that a thread packs for itself. */
+const scratchOf = ({ rows, columns, k }: Product, tile: Tile) => ({
+  a: EDGE_BYTES + 4 * Math.min(k, DEPTH) * roundUp(Math.min(rows, ROWS), tile.rows),
+  b: 4 * Math.min(k, DEPTH) * roundUp(Math.min(columns, COLUMNS), tile.columns),
+});
+
+const stack: MethodDefinition = {
+  memory(product, tile) {
+    const { a, b } = scratchOf(product, tile);
+    return { packed: 0, scratch: a + b };
+  },
+  compute({ runtime, kernels, tile }, product, { a, b, bias, c }, _, scratch) {
+    const { rows, columns, k, relu = false, stack = [] } = product;
+    const { aLane, aK, bLane, bK } = strides(product);
+    const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
+    const cost = ITEM + rows * columns * k * COST + (rows + columns) * k * PACKING;
+    const { size, strideA, strideB } = stack.at(-1) ?? { size: 1, strideA: 0, strideB: 0 };
+    const bPacked = scratchOf(product, tile).a;
+    let to = c;
+    eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
+      const from = [a + offsetA * aBytes, b + offsetB * bBytes, aLane, aK, bLane, bK];
+      const sizes = [rows, columns, k, to, 4 * columns, bias, Number(relu)];
+      const matrices = [strideA * aBytes, strideB * bBytes, cBytes, bPacked];
+      runtime.launch(kernels.stack, size, cost, [...from, ...sizes, ...matrices], [], scratch);
+      to += size * cBytes;
+    });
+  },
+};
+
+const wide: MethodDefinition = {
+  memory: ({ rows, k }, tile) => ({ packed: 4 * k * roundUp(rows, tile.rows), scratch: EDGE_BYTES }),
+  compute({ runtime, kernels, tile }, product, { a, b, bias, c }, packed, scratch) {
+    const { rows, columns, k, relu = false } = product;
+    const { aLane, aK, bK } = strides(product);
+    const panels = Math.ceil(rows / tile.rows);
+    runtime.launch(kernels.packA, panels, k * tile.rows * PACKING, [packed, a, aLane, aK, rows, k]);
+    const items = Math.ceil(columns / tile.columns);
+    const cost = tile.columns * rows * k * COST;
+    const sizes = [rows, columns, k, c, 4 * columns, bias, Number(relu)];
+    runtime.launch(kernels.wide, items, cost, [packed, b, bK, ...sizes], [], scratch);
+  },
+};
+
+/** Columns of B that `blocked` packs at a time. */
+const packedColumns = ({ columns, k }: Product, tile: Tile): number =>
+  Math.min(roundUp(columns, tile.columns), Math.max(64, roundUp(PACKED / k, 64)));
+
+const blocked: MethodDefinition = {
+  memory: (product, tile) => ({
+    packed: 4 * product.k * packedColumns(product, tile),
+    scratch: scratchOf(product, tile).a,
+  }),
+  compute({ runtime, kernels, tile }, product, { a, b, bias, c }, packed, scratch) {
+    const { rows, columns, k, relu = false } = product;
+    const { aLane, aK, bLane, bK } = strides(product);
+    const step = packedColumns(product, tile);
+    for (let j = 0; j < columns; j += step) {
+      const part = Math.min(columns - j, step);
+      const panels = Math.ceil(part / tile.columns);
+      const packing = k * tile.columns * PACKING;
+      runtime.launch(kernels.packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
+      const items = Math.ceil(rows / ROWS) * Math.ceil(part / COLUMNS);
+      const cost = Math.min(rows, ROWS) * Math.min(part, COLUMNS) * k * COST;
+      const to = [c + 4 * j, 4 * columns, bias === 0 ? 0 : bias + 4 * j, Number(relu)];
+      runtime.launch(kernels.blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
+    }
+  },
+};
+
+export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, single: stack, stack, wide, blocked };
+
+/** Calls back with the offsets of all elements of a stack, in order. */
+function eachOffset(axes: readonly StackAxis[], body: (a: number, b: number) => void, a = 0, b = 0): void {
+  const [axis, ...rest] = axes;
+  if (axis === undefined) {
+    body(a, b);
+    return;
+  }
+  for (let i = 0; i < axis.size; i++) eachOffset(rest, body, a + i * axis.strideA, b + i * axis.strideB);
+}
+
+const roundUp = (x: number, to: number): number => Math.ceil(x / to) * to;
+
+/** The distances of lanes and of steps of `k`, in bytes. */
+function strides({ rows, columns, k, transposeA, transposeB }: Product) {
+  return {
+    aLane: transposeA ? 4 : 4 * k,
+    aK: transposeA ? 4 * rows : 4,
+    bLane: transposeB ? 4 * k : 4,
+    bK: transposeB ? 4 : 4 * columns,
+  };
+}
