@@ -10,21 +10,17 @@ export function matmul(runtime: Runtime, reference: Families): Pick<Families, "m
       if (out.dtype !== "float32" || sizeOf(out.shape) === 0)
         return reference.matmul(a, b, transposeA, transposeB, out);
       const rank = out.shape.length;
-      const product = {
-        rows: out.shape[rank - 2]!,
-        columns: out.shape[rank - 1]!,
-        k: a.shape[transposeA ? rank - 2 : rank - 1]!,
-        transposeA,
-        transposeB,
-      };
-      const stack = rank === 2 ? [] : stackOf(a.shape, b.shape, out.shape);
-      return productsOf(runtime).run(
-        "matmul",
-        a.handle,
-        b.handle,
-        null,
-        stack.length === 0 ? product : { ...product, stack },
-      );
+      const [rows, columns] = out.shape.slice(-2) as [number, number];
+      const k = a.shape[transposeA ? rank - 2 : rank - 1]!;
+      // A column is the row of the transposed product `Bᵀ · Aᵀ`, with the same elements in memory.
+      const [left, right] = columns === 1 ? [b, a] : [a, b];
+      const product =
+        columns === 1
+          ? { rows: 1, columns: rows, k, transposeA: !transposeB, transposeB: !transposeA }
+          : { rows, columns, k, transposeA, transposeB };
+      const stack = rank === 2 ? [] : stackOf(left.shape, right.shape, out.shape);
+      const whole = stack.length === 0 ? product : { ...product, stack };
+      return productsOf(runtime).run("matmul", left.handle, right.handle, null, whole);
     },
   };
 }

@@ -1,19 +1,24 @@
-import { F32, type FunctionBuilder, type FunctionRef, I32 } from "../../assembler/index.ts";
+import { F32, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { bestTile, columnsOf, RegisterTile, routine } from "./micro-kernel.ts";
+import { bestTile, columnsOf, RegisterTile } from "./micro-kernel.ts";
+import { type Routine, routine, subroutine } from "./routine.ts";
 
 /** Bytes that the macro-kernel keeps a tile in while it is at an edge. */
 export const EDGE_BYTES = 256;
 
+const MATRICES = ["rows", "columns", "k", "a", "b", "bStride", "bPanel", "c", "cStride"] as const;
+const OPTIONS = ["accumulate", "bias", "relu", "edge"] as const;
+
 /**
- * Defines the product of packed panels of A and a row of panels of B, tile by tile, as a function of
- * `rows, columns, k, a, b, bStride, bPanel, c, cStride, bias, accumulate, relu, edge`.
+ * Defines the product of packed panels of A and a row of panels of B, tile by tile.
  *
- * `bStride` is the distance of two steps of `k`, `bPanel` that of two panels, so that B may be packed or not. The product starts from the
- * elements of C where `accumulate` is not zero, else from one `bias` for each column, or from zero where that is no address. Tiles at an
- * edge are computed at `edge` and then copied, so that nothing beyond C is written or read.
+ * `bStride` is the distance of two steps of `k`, `bPanel` that of two panels, so that B may be packed or not. The sums start from the
+ * elements of C where `accumulate` is not 0, else from those of `bias`, one for each column, or from 0 where that is no address. Tiles at
+ * an edge are computed at `edge` and then copied, so that nothing beyond C is written or read.
  */
-export function defineMacroKernel(m: KernelModule<string>): FunctionRef {
+export function defineMacroKernel(
+  m: KernelModule<string>,
+): Routine<(typeof MATRICES)[number] | (typeof OPTIONS)[number]> {
   const shape = bestTile(m);
   const width = columnsOf(shape);
   const tile = routine(
@@ -37,41 +42,38 @@ export function defineMacroKernel(m: KernelModule<string>): FunctionRef {
     },
   );
 
-  return m.function(
-    null,
-    [I32, I32, I32, I32, I32, I32, I32, I32, I32, I32, I32, I32, I32],
-    (f, rows, columns, k, a, b, bStride, bPanel, c, cStride, bias, accumulate, relu, edge) => {
-      const aPanel = f.let(k.mul(4 * shape.rows));
-      const [panel, at, target, stride] = [f.var(I32), f.var(I32), f.var(I32), f.var(I32)];
-      f.for(0, columns, width, (j) => {
-        panel.set(a);
-        at.set(c.add(j.shl(2)));
-        f.for(0, rows, shape.rows, (i) => {
-          const part = {
-            rows: f.let(rows.sub(i)),
-            columns: f.let(columns.sub(j)),
-          };
-          const isEdge = f.let(part.rows.ltS(shape.rows).or(part.columns.ltS(width)));
-          const aEnd = f.let(panel.add(aPanel));
-          target.set(at);
-          stride.set(cStride);
-          f.if(isEdge, () => {
-            part.rows.set(minimum(part.rows, shape.rows));
-            part.columns.set(minimum(part.columns, width));
-            target.set(edge);
-            stride.set(I32.const(4 * width));
-            f.if(accumulate, () => copyTile(f, part, { to: edge, stride }, { from: at, stride: cStride }));
-          });
-          tile(f, { a: panel, aEnd, b, bStride, c: target, cStride: stride, bias, accumulate, relu });
-          f.if(isEdge, () => copyTile(f, part, { to: at, stride: cStride }, { from: edge, stride }));
-          panel.set(aEnd);
-          at.set(at.add(cStride.mul(shape.rows)));
+  return subroutine(m, [...MATRICES, ...OPTIONS], (f, x) => {
+    const { rows, columns, k, a, b, bStride, bPanel, c, cStride, accumulate, bias, relu, edge } = x;
+    const aPanel = f.let(k.mul(4 * shape.rows));
+    const [panel, at, target, stride] = [f.var(I32), f.var(I32), f.var(I32), f.var(I32)];
+    f.for(0, columns, width, (j) => {
+      panel.set(a);
+      at.set(c.add(j.shl(2)));
+      f.for(0, rows, shape.rows, (i) => {
+        const part = {
+          rows: f.let(rows.sub(i)),
+          columns: f.let(columns.sub(j)),
+        };
+        const isEdge = f.let(part.rows.ltS(shape.rows).or(part.columns.ltS(width)));
+        const aEnd = f.let(panel.add(aPanel));
+        target.set(at);
+        stride.set(cStride);
+        f.if(isEdge, () => {
+          part.rows.set(minimum(part.rows, shape.rows));
+          part.columns.set(minimum(part.columns, width));
+          target.set(edge);
+          stride.set(I32.const(4 * width));
+          f.if(accumulate, () => copyTile(f, part, { to: edge, stride }, { from: at, stride: cStride }));
         });
-        b.set(b.add(bPanel));
-        f.if(bias, () => bias.set(bias.add(4 * width)));
+        tile(f, { a: panel, aEnd, b, bStride, c: target, cStride: stride, bias, accumulate, relu });
+        f.if(isEdge, () => copyTile(f, part, { to: at, stride: cStride }, { from: edge, stride }));
+        panel.set(aEnd);
+        at.set(at.add(cStride.mul(shape.rows)));
       });
-    },
-  );
+      b.set(b.add(bPanel));
+      f.if(bias, () => bias.set(bias.add(4 * width)));
+    });
+  });
 }
 
 export const minimum = (x: I32, y: I32 | number): I32 => x.ltS(y).select(x, typeof y === "number" ? I32.const(y) : y);

@@ -1,8 +1,9 @@
 import type { Kernel, Runtime, Scratch } from "../../runtime.ts";
 import { DOT_COLUMNS } from "./dot.ts";
-import { COLUMNS, DEPTH, ROWS } from "./kernels.ts";
+import { COLUMNS, DEPTH, type ProductKernel, ROWS } from "./kernels.ts";
 import { EDGE_BYTES } from "./macro-kernel.ts";
 import type { Method, Product, StackAxis } from "./products.ts";
+import { ROW_COLUMNS } from "./row.ts";
 
 /** Rows and columns of the tiles that operands are packed for. */
 interface Tile {
@@ -12,7 +13,7 @@ interface Tile {
 
 export interface Context {
   readonly runtime: Runtime;
-  readonly kernels: Readonly<Record<"packA" | "packB" | "blocked" | "wide" | "stack" | "dot", Kernel>>;
+  readonly kernels: Readonly<Record<ProductKernel | "dot" | "row", Kernel>>;
   readonly tile: Tile;
 }
 
@@ -49,6 +50,14 @@ const dot: MethodDefinition = {
   },
 };
 
+const row: MethodDefinition = {
+  memory: () => ({ packed: 0, scratch: 0 }),
+  compute({ runtime, kernels }, { columns, k, relu = false }, { a, b, bias, c }) {
+    const cost = ITEM + ROW_COLUMNS * k * COST;
+    runtime.launch(kernels.row, Math.ceil(columns / ROW_COLUMNS), cost, [a, b, columns, k, c, bias, Number(relu)]);
+  },
+};
+
 /** The part of an operand's panels that a thread packs for itself. */
 const scratchOf = ({ rows, columns, k }: Product, tile: Tile) => ({
   a: EDGE_BYTES + 4 * Math.min(k, DEPTH) * roundUp(Math.min(rows, ROWS), tile.rows),
@@ -69,7 +78,7 @@ const stack: MethodDefinition = {
     const bPacked = scratchOf(product, tile).a;
     let to = c;
     eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
-      const from = [a + offsetA * aBytes, b + offsetB * bBytes, aLane, aK, bLane, bK];
+      const from = [a + offsetA * aBytes, aLane, aK, b + offsetB * bBytes, bLane, bK];
       const sizes = [rows, columns, k, to, 4 * columns, bias, Number(relu)];
       const matrices = [strideA * aBytes, strideB * bBytes, cBytes, bPacked];
       runtime.launch(kernels.stack, size, cost, [...from, ...sizes, ...matrices], [], scratch);
@@ -96,6 +105,15 @@ const wide: MethodDefinition = {
 const packedColumns = ({ columns, k }: Product, tile: Tile): number =>
   Math.min(roundUp(columns, tile.columns), Math.max(64, roundUp(PACKED / k, 64)));
 
+/** Blocks of C small enough to keep several threads busy to the end. */
+function blockOf(rows: number, columns: number): { readonly rows: number; readonly columns: number } {
+  const block = { rows: ROWS, columns: COLUMNS };
+  const isFew = () => Math.ceil(rows / block.rows) * Math.ceil(columns / block.columns) < 12;
+  if (isFew()) block.rows = ROWS / 2;
+  while (isFew() && block.columns > 128) block.columns /= 2;
+  return block;
+}
+
 const blocked: MethodDefinition = {
   memory: (product, tile) => ({
     packed: 4 * product.k * packedColumns(product, tile),
@@ -110,15 +128,16 @@ const blocked: MethodDefinition = {
       const panels = Math.ceil(part / tile.columns);
       const packing = k * tile.columns * PACKING;
       runtime.launch(kernels.packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
-      const items = Math.ceil(rows / ROWS) * Math.ceil(part / COLUMNS);
-      const cost = Math.min(rows, ROWS) * Math.min(part, COLUMNS) * k * COST;
-      const to = [c + 4 * j, 4 * columns, bias === 0 ? 0 : bias + 4 * j, Number(relu)];
+      const block = blockOf(rows, part);
+      const items = Math.ceil(rows / block.rows) * Math.ceil(part / block.columns);
+      const cost = Math.min(rows, block.rows) * Math.min(part, block.columns) * k * COST;
+      const to = [c + 4 * j, 4 * columns, bias === 0 ? 0 : bias + 4 * j, Number(relu), block.rows, block.columns];
       runtime.launch(kernels.blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
     }
   },
 };
 
-export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, single: stack, stack, wide, blocked };
+export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, row, single: stack, stack, wide, blocked };
 
 /** Calls back with the offsets of all elements of a stack, in order. */
 function eachOffset(axes: readonly StackAxis[], body: (a: number, b: number) => void, a = 0, b = 0): void {

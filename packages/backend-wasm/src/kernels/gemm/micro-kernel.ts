@@ -1,4 +1,4 @@
-import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { F32x4, type FunctionBuilder, type I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 
 /** The part of a product that stays in registers: `rows` × 4·`vectors` elements. V8 < 13 has room for 8 vectors, newer ones for 12. */
@@ -113,30 +113,4 @@ export class RegisterTile {
       if (row < rows - 1) at.set(at.add(stride));
     }
   }
-}
-
-/** Code that others run with integers of these names. */
-export type Routine<Name extends string> = (f: FunctionBuilder, args: Readonly<Record<Name, I32 | number>>) => void;
-
-/**
- * A piece of code around a micro-kernel's loop: a function of its own from V8 13 on, which has more registers for it there; on older
- * engines, where it gains nothing and calls cost more, it goes into the function that uses it. Define it before that function.
- */
-export function routine<Name extends string>(
-  m: KernelModule<string>,
-  names: readonly Name[],
-  body: (f: FunctionBuilder, args: Readonly<Record<Name, Var<I32>>>) => void,
-): Routine<Name> {
-  const named = (values: readonly Var<I32>[]) =>
-    Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, Var<I32>>;
-  const value = (x: I32 | number): I32 => (typeof x === "number" ? I32.const(x) : x);
-  if (m.tileRows === 4) return (f, args) => body(f, named(names.map((name) => f.let(value(args[name])))));
-  const callee = m.function(
-    null,
-    names.map(() => I32),
-    (f, ...values) => {
-      body(f, named(values));
-    },
-  );
-  return (f, args) => f.call(callee, ...names.map((name) => value(args[name])));
 }

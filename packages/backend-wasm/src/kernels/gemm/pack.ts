@@ -1,31 +1,46 @@
-import { F32, F32x4, type FunctionBuilder, type FunctionRef, I32, type Var } from "../../assembler/index.ts";
+import { F32, F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { type Routine, subroutine } from "./routine.ts";
 
 /**
  * Defines a function that packs a matrix into panels as the micro-kernel reads them: `width` lanes (rows of A, or columns of B) side by
  * side, for one `k` after the other, then the next panel. The last panel is filled up with lanes of zeros.
  *
- * Its parameters are `to, from, laneStride, kStride, lanes, k`, strides in bytes; either lanes or steps of `k` lie side by side.
+ * Strides are in bytes; either lanes or steps of `k` lie side by side.
  */
-export function definePacking(m: KernelModule<string>, width: number): FunctionRef {
-  return m.function(null, [I32, I32, I32, I32, I32, I32], (f, to, from, laneStride, kStride, lanes, k) => {
-    f.for(0, lanes, width, (lane) => {
+export function definePacking(
+  m: KernelModule<string>,
+  width: number,
+): Routine<"to" | "from" | "laneStride" | "kStride" | "lanes" | "k"> {
+  return subroutine(m, ["to", "from", "laneStride", "kStride", "lanes", "k"], (f, x) => {
+    const { to, from, laneStride, kStride, lanes, k } = x;
+    // Where lanes lie side by side, several panels at a time read whole cache lines.
+    const strips = f.let(laneStride.eq(4).select(lanes.divU(STRIP * width).mul(STRIP * width), I32.const(0)));
+    f.for(0, strips, STRIP * width, (lane) => {
+      copy(f, { to, source: from.add(lane.shl(2)), laneStride, kStride, k }, width, STRIP);
+      to.set(to.add(k.mul(4 * width * STRIP)));
+    });
+    f.for(strips, lanes, width, (lane) => {
       const source = f.let(from.add(lane.mul(laneStride)));
       const left = f.let(lanes.sub(lane));
+      const panel = { to, source, laneStride, kStride, k };
       f.if(
         left.ltS(width),
-        () => packPart(f, { to, source, laneStride, kStride, k }, width, left),
+        () => packPart(f, panel, width, left),
         () =>
           f.if(
             kStride.eq(4),
-            () => transpose(f, { to, source, laneStride, kStride, k }, width),
-            () => copy(f, { to, source, laneStride, kStride, k }, width),
+            () => transpose(f, panel, width),
+            () => copy(f, panel, width, 1),
           ),
       );
       to.set(to.add(k.mul(4 * width)));
     });
   });
 }
+
+/** Panels that are packed together where lanes lie side by side. */
+const STRIP = 4;
 
 interface Panel {
   readonly to: I32;
@@ -35,13 +50,16 @@ interface Panel {
   readonly k: I32;
 }
 
-/** A panel whose lanes lie side by side. */
-function copy(f: FunctionBuilder, { to, source, kStride, k }: Panel, width: number): void {
-  const [from, at] = [f.let(source), f.let(to)];
+/** Panels whose lanes lie side by side. */
+function copy(f: FunctionBuilder, { to, source, kStride, k }: Panel, width: number, panels: number): void {
+  const from = f.let(source);
+  const targets = [f.let(to)];
+  while (targets.length < panels) targets.push(f.let(targets.at(-1)!.add(k.mul(4 * width))));
   f.for(0, k, 1, () => {
-    for (const lane of vectorsOf(width)) f.store(at, F32x4.load(from, 4 * lane), 4 * lane);
+    for (const [i, at] of targets.entries())
+      for (const lane of vectorsOf(width)) f.store(at, F32x4.load(from, 4 * (i * width + lane)), 4 * lane);
     from.set(from.add(kStride));
-    at.set(at.add(4 * width));
+    for (const at of targets) at.set(at.add(4 * width));
   });
 }
 

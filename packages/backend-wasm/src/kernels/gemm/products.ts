@@ -5,6 +5,7 @@ import { defineDot } from "./dot.ts";
 import { DEPTH, defineProducts } from "./kernels.ts";
 import { type Addresses, type Context, METHODS } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
+import { defineRow, LEAST_ROW_COLUMNS } from "./row.ts";
 
 /** A product `[rows, k] · [k, columns]`, or a stack of them. */
 export interface Product {
@@ -32,24 +33,26 @@ export interface StackAxis {
  * How a product is computed:
  *
  * - `dot`: as dot products of rows of A and of Bᵀ, with nothing packed
+ * - `row`: one row of A, with nothing packed
  * - `single`: packed, in one go on one thread
  * - `stack`: each matrix as `single`, threads sharing the matrices
  * - `wide`: A packed, B as it lies
  * - `blocked`: B packed by all threads, blocks of A by the thread that multiplies them
  */
-export type Method = "dot" | "single" | "stack" | "wide" | "blocked";
+export type Method = "dot" | "row" | "single" | "stack" | "wide" | "blocked";
 
-/** Products with fewer multiplications are not worth a second kernel that packs. */
-const SMALL = 2 ** 16;
-/** Rows of A up to which unpacked operands are faster, since packing B pays off with the rows that use it. */
+/** Products with fewer multiplications are over before another thread has woken up. */
+const SMALL = 2 ** 19;
+/** Rows of A up to which unpacked operands are faster: packing B pays off with the rows that use it. */
 const FEW = 64;
 
 /** The fastest method, from measurements. */
 export function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product): Method {
   if (stack !== undefined) return "stack";
-  const isSmall = rows * columns * k <= SMALL;
-  if (!transposeA && transposeB && (isSmall || Math.min(rows, columns) <= FEW)) return "dot";
-  if (isSmall) return "single";
+  if (rows === 1 && !transposeB && columns >= LEAST_ROW_COLUMNS && k > 0) return "row";
+  const least = Math.min(rows, columns);
+  if (!transposeA && transposeB && (least < FEW || (least <= 2 * FEW && k >= DEPTH))) return "dot";
+  if (rows * columns * k <= SMALL) return "single";
   if (!transposeB && k <= DEPTH && columns >= 8 && rows <= FEW) return "wide";
   return "blocked";
 }
@@ -74,7 +77,11 @@ export class Products {
     const tile = bestTile({ tileRows: runtime.engine.tileRows, target: runtime.engine });
     this.#context = {
       runtime,
-      kernels: { ...runtime.compile(defineProducts), ...runtime.compile(defineDot) },
+      kernels: {
+        ...runtime.compile(defineProducts),
+        ...runtime.compile(defineDot),
+        ...runtime.compile(defineRow),
+      },
       tile: { rows: tile.rows, columns: columnsOf(tile) },
     };
   }
@@ -86,7 +93,7 @@ export class Products {
     const { rows, columns, stack = [] } = product;
     const bytes = stack.reduce((size, axis) => size * axis.size, 4 * rows * columns);
     const { memory, compute } = METHODS[method];
-    if (method === "dot" || method === "single") {
+    if (method === "dot" || method === "row" || method === "single") {
       // The direct form of what follows, for products that take less time than its closures.
       pager.begin(op);
       pager.use(a);
