@@ -3,12 +3,13 @@ import type { KernelModule } from "../../kernel-module.ts";
 import { defineMacroKernel, EDGE_BYTES, minimum } from "./macro-kernel.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
 import { definePacking } from "./pack.ts";
+import { subroutine } from "./routine.ts";
 
 /** Steps of `k` between which sums go through memory: a panel of B of this depth fits the first cache beside one of A. */
 export const DEPTH = 256;
-/** The most rows of A that a thread packs at a time: they fit the second cache. A multiple of the rows of every tile. */
+/** Rows of A that a thread packs at a time: they fit the second cache beside a row of panels of B. A multiple of every tile's. */
 export const ROWS = 48;
-/** The most columns that a thread multiplies them with. */
+/** The most columns that it multiplies them with. */
 export const COLUMNS = 512;
 
 /** The distances of lanes (rows of A, columns of B) and of steps of `k`, in bytes. */
@@ -18,7 +19,7 @@ const SIZES = { rows: I32, columns: I32, k: I32 } as const;
 /** `bias` is the address of an element for each column, or 0. */
 const RESULT = { c: I32, cStride: I32, bias: I32, relu: I32 } as const;
 
-export type ProductKernel = "packA" | "packB" | "blocked" | "wide" | "stack";
+export type ProductKernel = "packA" | "packB" | "blocked" | "wide" | "bands";
 
 /** Defines the kernels of products with packed operands. Elements of C are sums in the order of `k`, whatever the blocks. */
 export function defineProducts(m: KernelModule<ProductKernel>): void {
@@ -27,6 +28,7 @@ export function defineProducts(m: KernelModule<ProductKernel>): void {
   const packA = definePacking(m, tileRows);
   const packB = definePacking(m, tileColumns);
   const macro = defineMacroKernel(m);
+  /** Where the columns from `j` on have their bias, if there is one. */
   const offset = (bias: I32, j: I32): I32 => bias.eqz().select(bias, bias.add(j.shl(2)));
   /** Bytes of a step of `k` in a row of panels. */
   const rowOf = (columns: I32): I32 =>
@@ -34,7 +36,21 @@ export function defineProducts(m: KernelModule<ProductKernel>): void {
       .add(tileColumns - 1)
       .and(-tileColumns)
       .shl(2);
-  const packed = { bStride: 4 * tileColumns, bPanel: (depth: I32): I32 => depth.mul(4 * tileColumns) };
+
+  const strip = ["a", "aLane", "aK", "b", "rows", "columns", "k", "c", "cStride"] as const;
+  /** At most `DEPTH` steps of a block of C: packs A on the way, behind `edge`, and takes B packed. */
+  const multiply = subroutine(m, [...strip, "accumulate", "bias", "relu", "edge"], (f, x) => {
+    const { aLane, aK, b, columns, k, cStride, accumulate, bias, relu, edge } = x;
+    const a = f.let(edge.add(EDGE_BYTES));
+    f.for(0, x.rows, ROWS, (i) => {
+      const rows = f.let(minimum(x.rows.sub(i), ROWS));
+      packA(f, { to: a, from: x.a.add(i.mul(aLane)), laneStride: aLane, kStride: aK, lanes: rows, k });
+      macro(f, {
+        ...{ rows, columns, k, a, b, bStride: 4 * tileColumns, bPanel: k.mul(4 * tileColumns) },
+        ...{ c: x.c.add(i.mul(cStride)), cStride, accumulate, bias, relu, edge },
+      });
+    });
+  });
 
   /** Packs A; an item is a panel. */
   m.kernel("packA", { to: I32, ...A, rows: I32, k: I32 }, (f, x, { begin, end }) => {
@@ -67,22 +83,17 @@ export function defineProducts(m: KernelModule<ProductKernel>): void {
   m.kernel("blocked", { ...A, b: I32, ...SIZES, ...RESULT, ...block }, (f, x, { begin, end, scratch }) => {
     const across = f.let(x.columns.add(x.blockColumns).sub(1).divU(x.blockColumns));
     const row = f.let(rowOf(x.columns));
-    const a = f.let(scratch.add(EDGE_BYTES));
     f.for(begin, end, 1, (item) => {
       const i = f.let(item.divU(across).mul(x.blockRows));
       const j = f.let(item.remU(across).mul(x.blockColumns));
-      const rows = f.let(minimum(x.rows.sub(i), x.blockRows));
-      const columns = f.let(minimum(x.columns.sub(j), x.blockColumns));
-      const c = f.let(x.c.add(i.mul(x.cStride)).add(j.shl(2)));
       f.for(0, x.k, DEPTH, (k) => {
         const depth = f.let(minimum(x.k.sub(k), DEPTH));
-        const from = x.a.add(i.mul(x.aLane)).add(k.mul(x.aK));
-        packA(f, { to: a, from, laneStride: x.aLane, kStride: x.aK, lanes: rows, k: depth });
-        const b = x.b.add(k.mul(row)).add(j.mul(depth.shl(2)));
-        const relu = k.add(depth).eq(x.k).and(x.relu);
-        macro(f, {
-          ...{ rows, columns, k: depth, a, b, bStride: packed.bStride, bPanel: packed.bPanel(depth) },
-          ...{ c, cStride: x.cStride, accumulate: k, bias: offset(x.bias, j), relu, edge: scratch },
+        multiply(f, {
+          ...{ a: x.a.add(i.mul(x.aLane)).add(k.mul(x.aK)), aLane: x.aLane, aK: x.aK, k: depth },
+          ...{ b: x.b.add(k.mul(row)).add(j.mul(depth.shl(2))), bias: offset(x.bias, j), accumulate: k },
+          ...{ rows: minimum(x.rows.sub(i), x.blockRows), columns: minimum(x.columns.sub(j), x.blockColumns) },
+          ...{ c: x.c.add(i.mul(x.cStride)).add(j.shl(2)), cStride: x.cStride },
+          ...{ relu: k.add(depth).eq(x.k).and(x.relu), edge: scratch },
         });
       });
     });
@@ -102,37 +113,33 @@ export function defineProducts(m: KernelModule<ProductKernel>): void {
   });
 
   /**
-   * Products of matrices that are `aMatrix`, `bMatrix` and `cMatrix` bytes apart, each in one go; an item is one of them. `bPacked` is an
-   * offset in the scratch memory.
+   * Products of matrices that are `aMatrix`, `bMatrix` and `cMatrix` bytes apart. Items are bands of `COLUMNS` columns, matrix by matrix.
+   * `bPacked` is an offset in the scratch memory.
    */
   const matrices = { aMatrix: I32, bMatrix: I32, cMatrix: I32, bPacked: I32 } as const;
-  m.kernel("stack", { ...A, ...B, ...SIZES, ...RESULT, ...matrices }, (f, x, { begin, end, scratch }) => {
-    const [a, b] = [f.let(scratch.add(EDGE_BYTES)), f.let(scratch.add(x.bPacked))];
+  m.kernel("bands", { ...A, ...B, ...SIZES, ...RESULT, ...matrices }, (f, x, { begin, end, scratch }) => {
+    const across = f.let(x.columns.add(COLUMNS - 1).divU(COLUMNS));
+    const packed = f.let(scratch.add(x.bPacked));
     const k = f.var(I32);
-    f.for(begin, end, 1, (item) =>
-      f.for(0, x.columns, COLUMNS, (j) => {
-        const columns = f.let(minimum(x.columns.sub(j), COLUMNS));
-        k.set(I32.const(0));
-        // At least once: without a product, elements are the bias or 0.
-        f.loop((again) => {
-          const depth = f.let(minimum(x.k.sub(k), DEPTH));
-          const relu = f.let(k.add(depth).eq(x.k).and(x.relu));
-          const fromB = x.b.add(item.mul(x.bMatrix)).add(j.mul(x.bLane)).add(k.mul(x.bK));
-          packB(f, { to: b, from: fromB, laneStride: x.bLane, kStride: x.bK, lanes: columns, k: depth });
-          f.for(0, x.rows, ROWS, (i) => {
-            const rows = f.let(minimum(x.rows.sub(i), ROWS));
-            const fromA = x.a.add(item.mul(x.aMatrix)).add(i.mul(x.aLane)).add(k.mul(x.aK));
-            packA(f, { to: a, from: fromA, laneStride: x.aLane, kStride: x.aK, lanes: rows, k: depth });
-            const c = x.c.add(item.mul(x.cMatrix)).add(i.mul(x.cStride)).add(j.shl(2));
-            macro(f, {
-              ...{ rows, columns, k: depth, a, b, bStride: packed.bStride, bPanel: packed.bPanel(depth) },
-              ...{ c, cStride: x.cStride, accumulate: k, bias: offset(x.bias, j), relu, edge: scratch },
-            });
-          });
-          k.set(k.add(depth));
-          again(k.ltS(x.k));
+    f.for(begin, end, 1, (item) => {
+      const matrix = f.let(item.divU(across));
+      const j = f.let(item.remU(across).mul(COLUMNS));
+      const columns = f.let(minimum(x.columns.sub(j), COLUMNS));
+      k.set(I32.const(0));
+      // At least once: without a step, elements are the bias or 0.
+      f.loop((again) => {
+        const depth = f.let(minimum(x.k.sub(k), DEPTH));
+        const b = x.b.add(matrix.mul(x.bMatrix)).add(j.mul(x.bLane)).add(k.mul(x.bK));
+        packB(f, { to: packed, from: b, laneStride: x.bLane, kStride: x.bK, lanes: columns, k: depth });
+        multiply(f, {
+          ...{ a: x.a.add(matrix.mul(x.aMatrix)).add(k.mul(x.aK)), aLane: x.aLane, aK: x.aK, k: depth },
+          ...{ b: packed, bias: offset(x.bias, j), accumulate: k, rows: x.rows, columns },
+          ...{ c: x.c.add(matrix.mul(x.cMatrix)).add(j.shl(2)), cStride: x.cStride },
+          ...{ relu: k.add(depth).eq(x.k).and(x.relu), edge: scratch },
         });
-      }),
-    );
+        k.set(k.add(depth));
+        again(k.ltS(x.k));
+      });
+    });
   });
 }

@@ -37,6 +37,8 @@ const COST = 1 / 28;
 const ITEM = 50;
 /** Nanoseconds that packing takes for an element. */
 const PACKING = 0.3;
+/** A number of rows that every tile divides. */
+const TILES = 12;
 /** Elements of B that `blocked` packs at a time. */
 const PACKED = 2 ** 21;
 
@@ -64,7 +66,7 @@ const scratchOf = ({ rows, columns, k }: Product, tile: Tile) => ({
   b: 4 * Math.min(k, DEPTH) * roundUp(Math.min(columns, COLUMNS), tile.columns),
 });
 
-const stack: MethodDefinition = {
+const bands: MethodDefinition = {
   memory(product, tile) {
     const { a, b } = scratchOf(product, tile);
     return { packed: 0, scratch: a + b };
@@ -73,15 +75,16 @@ const stack: MethodDefinition = {
     const { rows, columns, k, relu = false, stack = [] } = product;
     const { aLane, aK, bLane, bK } = strides(product);
     const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
-    const cost = ITEM + rows * columns * k * COST + (rows + columns) * k * PACKING;
     const { size, strideA, strideB } = stack.at(-1) ?? { size: 1, strideA: 0, strideB: 0 };
-    const bPacked = scratchOf(product, tile).a;
+    const width = Math.min(columns, COLUMNS);
+    const cost = ITEM + rows * width * k * COST + (rows + width) * k * PACKING;
+    const matrices = [strideA * aBytes, strideB * bBytes, cBytes, scratchOf(product, tile).a];
     let to = c;
     eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
       const from = [a + offsetA * aBytes, aLane, aK, b + offsetB * bBytes, bLane, bK];
       const sizes = [rows, columns, k, to, 4 * columns, bias, Number(relu)];
-      const matrices = [strideA * aBytes, strideB * bBytes, cBytes, bPacked];
-      runtime.launch(kernels.stack, size, cost, [...from, ...sizes, ...matrices], [], scratch);
+      const items = size * Math.ceil(columns / COLUMNS);
+      runtime.launch(kernels.bands, items, cost, [...from, ...sizes, ...matrices], [], scratch);
       to += size * cBytes;
     });
   },
@@ -105,13 +108,16 @@ const wide: MethodDefinition = {
 const packedColumns = ({ columns, k }: Product, tile: Tile): number =>
   Math.min(roundUp(columns, tile.columns), Math.max(64, roundUp(PACKED / k, 64)));
 
-/** Blocks of C small enough to keep several threads busy to the end. */
+/** Items of `blocked` that keep some threads busy to the end. */
+const ITEMS = 8;
+
+/** The size of its blocks: as large as they may be for that, since a block packs its rows of A and reads its columns of B anew. */
 function blockOf(rows: number, columns: number): { readonly rows: number; readonly columns: number } {
-  const block = { rows: ROWS, columns: COLUMNS };
-  const isFew = () => Math.ceil(rows / block.rows) * Math.ceil(columns / block.columns) < 12;
-  if (isFew()) block.rows = ROWS / 2;
-  while (isFew() && block.columns > 128) block.columns /= 2;
-  return block;
+  let [height, width] = [4 * ROWS, COLUMNS];
+  const isFew = () => Math.ceil(rows / height) * Math.ceil(columns / width) < ITEMS;
+  while (isFew() && height > ROWS / 2) height /= 2;
+  while (isFew() && width > 128) width /= 2;
+  return { rows: roundUp(rows / Math.ceil(rows / height), TILES), columns: width };
 }
 
 const blocked: MethodDefinition = {
@@ -137,7 +143,7 @@ const blocked: MethodDefinition = {
   },
 };
 
-export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, row, single: stack, stack, wide, blocked };
+export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, row, single: bands, bands, wide, blocked };
 
 /** Calls back with the offsets of all elements of a stack, in order. */
 function eachOffset(axes: readonly StackAxis[], body: (a: number, b: number) => void, a = 0, b = 0): void {

@@ -2,7 +2,7 @@ import type { Block } from "@descent/core";
 import { HEAP } from "../../layout.ts";
 import type { Runtime } from "../../runtime.ts";
 import { defineDot } from "./dot.ts";
-import { DEPTH, defineProducts } from "./kernels.ts";
+import { COLUMNS, DEPTH, defineProducts } from "./kernels.ts";
 import { type Addresses, type Context, METHODS } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
 import { defineRow, LEAST_ROW_COLUMNS } from "./row.ts";
@@ -34,27 +34,32 @@ export interface StackAxis {
  *
  * - `dot`: as dot products of rows of A and of Bᵀ, with nothing packed
  * - `row`: one row of A, with nothing packed
- * - `single`: packed, in one go on one thread
- * - `stack`: each matrix as `single`, threads sharing the matrices
+ * - `single`: both packed, on one thread
+ * - `bands`: bands of columns, each like `single`
  * - `wide`: A packed, B as it lies
- * - `blocked`: B packed by all threads, blocks of A by the thread that multiplies them
+ * - `blocked`: B packed by all threads, blocks of A by those that multiply them
+ *
+ * All but `dot` add up an element in the same order, so that the number of threads may choose among them.
  */
-export type Method = "dot" | "row" | "single" | "stack" | "wide" | "blocked";
+export type Method = "dot" | "row" | "single" | "bands" | "wide" | "blocked";
 
 /** Products with fewer multiplications are over before another thread has woken up. */
 const SMALL = 2 ** 19;
 /** Rows of A up to which unpacked operands are faster: packing B pays off with the rows that use it. */
 const FEW = 64;
 
+/** Columns of which there are bands enough for all threads. */
+const MANY = 8 * COLUMNS;
+
 /** The fastest method, from measurements. */
-export function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product): Method {
-  if (stack !== undefined) return "stack";
+export function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product, threads: number): Method {
+  if (stack !== undefined) return "bands";
   if (rows === 1 && !transposeB && columns >= LEAST_ROW_COLUMNS && k > 0) return "row";
   const least = Math.min(rows, columns);
   if (!transposeA && transposeB && (least < FEW || (least <= 2 * FEW && k >= DEPTH))) return "dot";
-  if (rows * columns * k <= SMALL) return "single";
+  if (rows * columns * k <= SMALL && columns <= COLUMNS) return "single";
   if (!transposeB && k <= DEPTH && columns >= 8 && rows <= FEW) return "wide";
-  return "blocked";
+  return threads === 1 || columns >= MANY ? "bands" : "blocked";
 }
 
 const instances = new WeakMap<Runtime, Products>();
@@ -87,13 +92,14 @@ export class Products {
   }
 
   /** Runs a product as a whole op and returns the block of its result. `bias` is added to every row. */
-  run(op: string, a: Block, b: Block, bias: Block | null, product: Product, method = methodFor(product)): Block {
+  run(op: string, a: Block, b: Block, bias: Block | null, product: Product, method?: Method): Block {
     const { runtime, tile } = this.#context;
     const { pager } = runtime;
     const { rows, columns, stack = [] } = product;
     const bytes = stack.reduce((size, axis) => size * axis.size, 4 * rows * columns);
-    const { memory, compute } = METHODS[method];
-    if (method === "dot" || method === "row" || method === "single") {
+    const chosen = method ?? methodFor(product, runtime.pool.size);
+    const { memory, compute } = METHODS[chosen];
+    if (chosen === "dot" || chosen === "row" || chosen === "single") {
       // The direct form of what follows, for products that take less time than its closures.
       pager.begin(op);
       pager.use(a);
