@@ -74,12 +74,13 @@ const small = fc.record({
   outputs: size(40, 0),
   ...flags,
 });
-/** Enough work to be packed, in one band of columns or more. */
+/** Enough work to be packed: in one block of steps or two, in one band of columns or two. */
 const large = fc.record({
-  lead: fc.tuple(size(150, 60)),
+  lead: fc.tuple(size(150, 130)),
   inputs: fc.constantFrom(255, 256, 257, 300),
-  outputs: fc.oneof(size(130, 60), fc.constantFrom(512, 519)),
-  ...flags,
+  outputs: fc.constantFrom(130, 512, 519),
+  hasBias: fc.boolean(),
+  hasRelu: fc.constant(true),
 });
 
 describe.each([

@@ -70,7 +70,7 @@ function expectSame(actual: Float32Array, expected: Float32Array): void {
 /** Sizes about those where blocks end, of which one operand may have one. */
 const edge = fc.constantFrom(47, 48, 49, 143, 144, 145, 146, 255, 256, 257, 258, 511, 512, 513, 1023, 1024, 1025, 1026);
 const aboutEdges: fc.Arbitrary<Case> = fc
-  .tuple(edge, size(70), size(20), fc.integer({ min: 0, max: 5 }))
+  .tuple(edge, size(150), size(40), fc.integer({ min: 0, max: 5 }))
   .chain(([large, middle, small, order]) => {
     const [m, n, k] = [
       [large, middle, small],

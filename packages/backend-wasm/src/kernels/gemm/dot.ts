@@ -1,8 +1,8 @@
 import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { minimum } from "./macro-kernel.ts";
+import { routine } from "./micro-kernel.ts";
 import { transpose4 } from "./pack.ts";
-import { routine } from "./routine.ts";
 
 /** Rows of a tile of `defineDot`. */
 const HEIGHT = 2;

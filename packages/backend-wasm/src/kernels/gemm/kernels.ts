@@ -1,9 +1,8 @@
 import { I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { defineMacroKernel, EDGE_BYTES, minimum } from "./macro-kernel.ts";
-import { bestTile, columnsOf } from "./micro-kernel.ts";
+import { bestTile, columnsOf, subroutine } from "./micro-kernel.ts";
 import { definePacking } from "./pack.ts";
-import { subroutine } from "./routine.ts";
 
 /** Steps of `k` between which sums go through memory: a panel of B of this depth fits the first cache beside one of A. */
 export const DEPTH = 256;

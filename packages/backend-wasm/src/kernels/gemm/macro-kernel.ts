@@ -1,7 +1,6 @@
 import { F32, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { bestTile, columnsOf, RegisterTile } from "./micro-kernel.ts";
-import { type Routine, routine, subroutine } from "./routine.ts";
+import { bestTile, columnsOf, RegisterTile, type Routine, routine, subroutine } from "./micro-kernel.ts";
 
 /** Bytes that the macro-kernel keeps a tile in while it is at an edge. */
 export const EDGE_BYTES = 256;

@@ -1,6 +1,6 @@
 import { F32, F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { type Routine, subroutine } from "./routine.ts";
+import { type Routine, subroutine } from "./micro-kernel.ts";
 
 /**
  * Defines a function that packs a matrix into panels as the micro-kernel reads them: `width` lanes (rows of A, or columns of B) side by

@@ -47,12 +47,11 @@ export type Method = "dot" | "row" | "single" | "bands" | "wide" | "blocked";
 const SMALL = 2 ** 19;
 /** Rows of A up to which unpacked operands are faster: packing B pays off with the rows that use it. */
 const FEW = 64;
-
 /** Columns of which there are bands enough for all threads. */
 const MANY = 8 * COLUMNS;
 
 /** The fastest method, from measurements. */
-export function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product, threads: number): Method {
+function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product, threads: number): Method {
   if (stack !== undefined) return "bands";
   if (rows === 1 && !transposeB && columns >= LEAST_ROW_COLUMNS && k > 0) return "row";
   const least = Math.min(rows, columns);
@@ -74,7 +73,7 @@ export function productsOf(runtime: Runtime): Products {
   return products;
 }
 
-/** Computes products of float32 on the threads of a runtime. In which order an element is summed up, the shapes decide alone. */
+/** Computes products of float32. In which order an element is summed up depends on the shapes alone, not on the number of threads. */
 export class Products {
   readonly #context: Context;
 
@@ -92,14 +91,20 @@ export class Products {
   }
 
   /** Runs a product as a whole op and returns the block of its result. `bias` is added to every row. */
-  run(op: string, a: Block, b: Block, bias: Block | null, product: Product, method?: Method): Block {
+  run(
+    op: string,
+    a: Block,
+    b: Block,
+    bias: Block | null,
+    product: Product,
+    method = methodFor(product, this.#context.runtime.pool.size),
+  ): Block {
     const { runtime, tile } = this.#context;
     const { pager } = runtime;
     const { rows, columns, stack = [] } = product;
     const bytes = stack.reduce((size, axis) => size * axis.size, 4 * rows * columns);
-    const chosen = method ?? methodFor(product, runtime.pool.size);
-    const { memory, compute } = METHODS[chosen];
-    if (chosen === "dot" || chosen === "row" || chosen === "single") {
+    const { memory, compute } = METHODS[method];
+    if (method === "dot" || method === "row" || method === "single") {
       // The direct form of what follows, for products that take less time than its closures.
       pager.begin(op);
       pager.use(a);

@@ -1,8 +1,7 @@
 import { I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { minimum } from "./macro-kernel.ts";
-import { columnsOf, RegisterTile, type TileShape } from "./micro-kernel.ts";
-import { routine } from "./routine.ts";
+import { columnsOf, RegisterTile, routine, type TileShape } from "./micro-kernel.ts";
 
 const WIDE: TileShape = { rows: 1, vectors: 8 };
 const NARROW: TileShape = { rows: 1, vectors: 1 };
