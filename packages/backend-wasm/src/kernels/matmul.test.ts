@@ -123,6 +123,7 @@ describe.each(Object.entries(backends))("matmul with %s", (_, backend) => {
 
 test.each([
   ["dot products", { m: 33, n: 130, k: 301, transposeA: false, transposeB: true }],
+  ["dot products, row by row", { m: 260, n: 11, k: 301, transposeA: false, transposeB: true }],
   ["few rows", { m: 50, n: 1001, k: 120, transposeA: true, transposeB: false }],
   ["blocks", { m: 150, n: 530, k: 530, transposeA: false, transposeB: false }],
   ["blocks of transposed operands", { m: 150, n: 530, k: 300, transposeA: true, transposeB: true }],

@@ -4,46 +4,61 @@ import { minimum } from "./macro-kernel.ts";
 import { routine } from "./micro-kernel.ts";
 import { transpose4 } from "./pack.ts";
 
-/** Rows of a tile of `defineDot`. */
-const HEIGHT = 2;
-/** Columns of a tile of `defineDot`, and of an item. */
-export const DOT_COLUMNS = 4;
+/** A tile: dot products of two rows of A and four of Bᵀ. */
+export const DOT_TILE = { rows: 2, columns: 4 } as const;
 
 /**
- * Defines the kernel of `A · Bᵀ` for rows of A and B that both have their elements side by side: tiles of 2 × 4 dot products, with
- * nothing packed. An item is four columns, that is rows of B. `aStride` and `bStride` are in bytes.
+ * Defines the kernels of `A · Bᵀ` for rows of A and B that both have their elements side by side, with nothing packed. They go through the
+ * one matrix once and through the other again and again, which should be the smaller one: an item of `dot` is four columns (rows of B),
+ * one of `dotRows` is two rows.
  */
-export function defineDot(m: KernelModule<"dot">): void {
+export function defineDot(m: KernelModule<"dot" | "dotRows">): void {
   const names = ["a", "aStride", "b", "bStride", "k", "c", "cStride", "bias", "relu"] as const;
-  const tile = routine(m, names, (f, args) => dotTile(f, HEIGHT, DOT_COLUMNS, args));
-  const row = routine(m, names, (f, args) => dotTile(f, 1, DOT_COLUMNS, args));
+  const { rows: height, columns: width } = DOT_TILE;
+  const whole = routine(m, names, (f, args) => dotTile(f, height, width, args));
+  const row = routine(m, names, (f, args) => dotTile(f, 1, width, args));
   const single = routine(m, names, (f, args) => dotTile(f, 1, 1, args));
-  const params = { a: I32, aStride: I32, b: I32, bStride: I32, c: I32, cStride: I32 } as const;
-  const sizes = { rows: I32, columns: I32, k: I32, bias: I32, relu: I32 } as const;
+  const params = {
+    ...{ a: I32, aStride: I32, b: I32, bStride: I32, c: I32, cStride: I32 },
+    ...{ rows: I32, columns: I32, k: I32, bias: I32, relu: I32 },
+  } as const;
 
-  m.kernel("dot", { ...params, ...sizes }, (f, x, { begin, end }) => {
+  const tile = (
+    f: FunctionBuilder,
+    x: Record<keyof typeof params, Var<I32>>,
+    firstRow: I32,
+    firstColumn: I32,
+  ): void => {
     const { aStride, bStride, k, cStride, relu } = x;
     const at = (i: I32, j: I32) => ({
       ...{ a: x.a.add(i.mul(aStride)), aStride, b: x.b.add(j.mul(bStride)), bStride, k, relu, cStride },
       c: x.c.add(i.mul(cStride)).add(j.shl(2)),
       bias: x.bias.eqz().select(x.bias, x.bias.add(j.shl(2))),
     });
-    f.for(begin.shl(2), minimum(end.shl(2), x.columns), DOT_COLUMNS, (first) => {
-      f.if(
-        x.columns.ltS(DOT_COLUMNS),
-        () => f.for(0, x.rows, 1, (i) => f.for(0, x.columns, 1, (j) => single(f, at(i, j)))),
-        () => {
-          // The last tiles overlap those before them: they give the same elements again.
-          const j = f.let(minimum(first, x.columns.sub(DOT_COLUMNS)));
-          f.if(
-            x.rows.ltS(HEIGHT),
-            () => f.for(0, x.rows, 1, (i) => row(f, at(i, j))),
-            () => f.for(0, x.rows, HEIGHT, (i) => tile(f, at(minimum(i, x.rows.sub(HEIGHT)), j))),
-          );
-        },
-      );
-    });
-  });
+    // The last tiles overlap those before them: they give the same elements again.
+    const i = f.let(minimum(firstRow, x.rows.sub(height)));
+    const j = f.let(minimum(firstColumn, x.columns.sub(width)));
+    f.if(
+      x.columns.ltS(width),
+      () =>
+        f.for(firstRow, minimum(firstRow.add(height), x.rows), 1, (i) =>
+          f.for(0, x.columns, 1, (j) => single(f, at(i, j))),
+        ),
+      () =>
+        f.if(
+          x.rows.ltS(height),
+          () => row(f, at(I32.const(0), j)),
+          () => whole(f, at(i, j)),
+        ),
+    );
+  };
+
+  m.kernel("dot", params, (f, x, { begin, end }) =>
+    f.for(begin.mul(width), end.mul(width), width, (j) => f.for(0, x.rows, height, (i) => tile(f, x, i, j))),
+  );
+  m.kernel("dotRows", params, (f, x, { begin, end }) =>
+    f.for(begin.mul(height), end.mul(height), height, (i) => f.for(0, x.columns, width, (j) => tile(f, x, i, j))),
+  );
 }
 
 type Arguments = Readonly<

@@ -1,9 +1,9 @@
 import type { Kernel, Runtime, Scratch } from "../../runtime.ts";
-import { DOT_COLUMNS } from "./dot.ts";
-import { COLUMNS, DEPTH, type ProductKernel, ROWS } from "./kernels.ts";
+import { DOT_TILE, defineDot } from "./dot.ts";
+import { COLUMNS, DEPTH, defineProducts, type ProductKernel, ROWS } from "./kernels.ts";
 import { EDGE_BYTES } from "./macro-kernel.ts";
 import type { Method, Product, StackAxis } from "./products.ts";
-import { ROW_COLUMNS } from "./row.ts";
+import { defineRow, ROW_COLUMNS } from "./row.ts";
 
 /** Rows and columns of the tiles that operands are packed for. */
 interface Tile {
@@ -11,9 +11,37 @@ interface Tile {
   readonly columns: number;
 }
 
+/** The kernels of products, compiled when they are first needed. */
+export class Kernels {
+  readonly #runtime: Runtime;
+  #packed: Readonly<Record<ProductKernel, Kernel>> | null = null;
+  #dot: Readonly<Record<"dot" | "dotRows", Kernel>> | null = null;
+  #row: Kernel | null = null;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  /** Those with packed operands. */
+  get packed(): Readonly<Record<ProductKernel, Kernel>> {
+    this.#packed ??= this.#runtime.compile(defineProducts);
+    return this.#packed;
+  }
+
+  get dot(): Readonly<Record<"dot" | "dotRows", Kernel>> {
+    this.#dot ??= this.#runtime.compile(defineDot);
+    return this.#dot;
+  }
+
+  get row(): Kernel {
+    this.#row ??= this.#runtime.compile(defineRow).row;
+    return this.#row;
+  }
+}
+
 export interface Context {
   readonly runtime: Runtime;
-  readonly kernels: Readonly<Record<ProductKernel | "dot" | "row", Kernel>>;
+  readonly kernels: Kernels;
   readonly tile: Tile;
 }
 
@@ -37,6 +65,8 @@ const COST = 1 / 28;
 const ITEM = 50;
 /** Nanoseconds that packing takes for an element. */
 const PACKING = 0.3;
+/** Elements of a matrix that stay in the second cache while it is gone through again and again. */
+const CACHED = 2 ** 16;
 /** A number of rows that every tile divides. */
 const TILES = 12;
 /** Elements of B that `blocked` packs at a time. */
@@ -45,10 +75,12 @@ const PACKED = 2 ** 21;
 const dot: MethodDefinition = {
   memory: () => ({ packed: 0, scratch: 0 }),
   compute({ runtime, kernels }, { rows, columns, k, relu = false }, { a, b, bias, c }) {
-    const items = Math.ceil(columns / DOT_COLUMNS);
+    const byRows = rows > columns && rows * k > CACHED;
+    const items = byRows ? Math.ceil(rows / DOT_TILE.rows) : Math.ceil(columns / DOT_TILE.columns);
+    const cost = ITEM + ((rows * columns * k) / items) * COST;
+    const kernel = byRows ? kernels.dot.dotRows : kernels.dot.dot;
     const sizes = [rows, columns, k, bias, Number(relu)];
-    const cost = ITEM + DOT_COLUMNS * rows * k * COST;
-    runtime.launch(kernels.dot, items, cost, [a, 4 * k, b, 4 * k, c, 4 * columns, ...sizes]);
+    runtime.launch(kernel, items, cost, [a, 4 * k, b, 4 * k, c, 4 * columns, ...sizes]);
   },
 };
 
@@ -84,7 +116,7 @@ const bands: MethodDefinition = {
       const from = [a + offsetA * aBytes, aLane, aK, b + offsetB * bBytes, bLane, bK];
       const sizes = [rows, columns, k, to, 4 * columns, bias, Number(relu)];
       const items = size * Math.ceil(columns / COLUMNS);
-      runtime.launch(kernels.bands, items, cost, [...from, ...sizes, ...matrices], [], scratch);
+      runtime.launch(kernels.packed.bands, items, cost, [...from, ...sizes, ...matrices], [], scratch);
       to += size * cBytes;
     });
   },
@@ -96,11 +128,11 @@ const wide: MethodDefinition = {
     const { rows, columns, k, relu = false } = product;
     const { aLane, aK, bK } = strides(product);
     const panels = Math.ceil(rows / tile.rows);
-    runtime.launch(kernels.packA, panels, k * tile.rows * PACKING, [packed, a, aLane, aK, rows, k]);
+    runtime.launch(kernels.packed.packA, panels, k * tile.rows * PACKING, [packed, a, aLane, aK, rows, k]);
     const items = Math.ceil(columns / tile.columns);
     const cost = tile.columns * rows * k * COST;
     const sizes = [rows, columns, k, c, 4 * columns, bias, Number(relu)];
-    runtime.launch(kernels.wide, items, cost, [packed, b, bK, ...sizes], [], scratch);
+    runtime.launch(kernels.packed.wide, items, cost, [packed, b, bK, ...sizes], [], scratch);
   },
 };
 
@@ -133,12 +165,12 @@ const blocked: MethodDefinition = {
       const part = Math.min(columns - j, step);
       const panels = Math.ceil(part / tile.columns);
       const packing = k * tile.columns * PACKING;
-      runtime.launch(kernels.packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
+      runtime.launch(kernels.packed.packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
       const block = blockOf(rows, part);
       const items = Math.ceil(rows / block.rows) * Math.ceil(part / block.columns);
       const cost = Math.min(rows, block.rows) * Math.min(part, block.columns) * k * COST;
       const to = [c + 4 * j, 4 * columns, bias === 0 ? 0 : bias + 4 * j, Number(relu), block.rows, block.columns];
-      runtime.launch(kernels.blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
+      runtime.launch(kernels.packed.blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
     }
   },
 };

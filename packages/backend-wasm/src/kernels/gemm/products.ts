@@ -1,11 +1,10 @@
 import type { Block } from "@descent/core";
 import { HEAP } from "../../layout.ts";
 import type { Runtime } from "../../runtime.ts";
-import { defineDot } from "./dot.ts";
-import { COLUMNS, DEPTH, defineProducts } from "./kernels.ts";
-import { type Addresses, type Context, METHODS } from "./methods.ts";
+import { COLUMNS, DEPTH } from "./kernels.ts";
+import { type Addresses, type Context, Kernels, METHODS } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
-import { defineRow, LEAST_ROW_COLUMNS } from "./row.ts";
+import { LEAST_ROW_COLUMNS } from "./row.ts";
 
 /** A product `[rows, k] · [k, columns]`, or a stack of them. */
 export interface Product {
@@ -81,11 +80,7 @@ export class Products {
     const tile = bestTile({ tileRows: runtime.engine.tileRows, target: runtime.engine });
     this.#context = {
       runtime,
-      kernels: {
-        ...runtime.compile(defineProducts),
-        ...runtime.compile(defineDot),
-        ...runtime.compile(defineRow),
-      },
+      kernels: new Kernels(runtime),
       tile: { rows: tile.rows, columns: columnsOf(tile) },
     };
   }
