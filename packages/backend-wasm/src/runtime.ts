@@ -66,6 +66,11 @@ export class Runtime {
     ) as Record<Name, Kernel>;
   }
 
+  /** Whether so many items, each of which takes about `cost` nanoseconds, are worth waking other threads for. */
+  isWorthSharing(items: number, cost: number): boolean {
+    return items * cost >= this.sharing.worthwhile && items > 1 && this.pool.size > 1;
+  }
+
   /**
    * Runs a kernel over `items`, each of which takes about `cost` nanoseconds: on all threads where that is worth it. `integers` and
    * `floats` say which parameters are what; a kernel's integers come first.
@@ -79,7 +84,7 @@ export class Runtime {
     scratch: Scratch = NO_SCRATCH,
   ): void {
     const { pool, sharing } = this;
-    if (pool.size > 1 && items > 1 && items * cost >= sharing.worthwhile) {
+    if (this.isWorthSharing(items, cost)) {
       const { i32, f32 } = this.memory;
       const least = Math.max(1, Math.ceil(sharing.chunk / cost));
       const grain = Math.max(least, Math.ceil(items / (pool.size * CHUNKS_PER_THREAD)));

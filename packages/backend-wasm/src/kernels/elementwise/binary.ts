@@ -1,0 +1,113 @@
+import { type BinaryFn, type Block, type DType, type Operand, type Spec, sizeOf } from "@descent/core";
+import { bytesOf, type Families } from "../../reference.ts";
+import type { Kernel, Runtime } from "../../runtime.ts";
+import { lanewise, logic, MIRRORED, type VectorFn } from "./binary-functions.ts";
+import { defineLogic, defineLogicOfScalar, defineRows, defineSame, defineScalar } from "./binary-kernels.ts";
+import { bitsOf, elementAt, itemsOf, run3 } from "./items.ts";
+import { powOfNumber } from "./pow.ts";
+import { launchRows, rowsOf } from "./rows.ts";
+
+/** Both operands element by element; the second one a scalar; rows in which the second one moves on, or is constant. */
+type Pattern = "same" | "scalar" | "rows" | "constantRows";
+/** Compiled when they are first needed; `null` where there is none. */
+type Kernels = Partial<Record<VectorFn, Kernel | null>>;
+type KernelsOf = Readonly<Record<Pattern, Kernels>>;
+
+/** Nanoseconds of an item. */
+const COST = 2.2;
+
+/** `binary` where vectors help: of float32 all but most powers, of int32 all but powers, of bool the logic. */
+export function binary(runtime: Runtime, reference: Families): Families["binary"] {
+  const { pager } = runtime;
+  const pow = powOfNumber(runtime);
+  const none = (): KernelsOf => ({ same: {}, scalar: {}, rows: {}, constantRows: {} });
+  const kernels: Readonly<Record<DType, KernelsOf>> = { float32: none(), float64: none(), int32: none(), bool: none() };
+
+  function kernelOf(fn: VectorFn, dtype: DType, pattern: Pattern): Kernel | null {
+    const known = kernels[dtype][pattern];
+    let kernel = known[fn];
+    if (kernel === undefined) {
+      kernel = compile(runtime, fn, dtype, pattern);
+      known[fn] = kernel;
+    }
+    return kernel;
+  }
+
+  function same(op: BinaryFn, a: Operand<Block>, b: Operand<Block>, out: Spec): Block | null {
+    const kernel = kernelOf(op as VectorFn, a.dtype, "same");
+    if (kernel === null) return null;
+    pager.begin(op);
+    pager.use(a.handle);
+    pager.use(b.handle);
+    const y = pager.allocate(bytesOf(out));
+    run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), pager.address(b.handle), pager.address(y));
+    return y;
+  }
+
+  /** `fn` is `op`, or its mirror image. */
+  function withNumber(op: BinaryFn, fn: VectorFn, a: Operand<Block>, b: number, out: Spec): Block | null {
+    const isFloat = a.dtype === "float32";
+    const kernel = isFloat || (b | 0) === b ? kernelOf(fn, a.dtype, "scalar") : null;
+    if (kernel === null) return null;
+    pager.begin(op);
+    pager.use(a.handle);
+    const y = pager.allocate(bytesOf(out));
+    run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), isFloat ? bitsOf(b) : b, pager.address(y));
+    return y;
+  }
+
+  /** With a tensor of one element. */
+  function withElement(op: BinaryFn, fn: VectorFn, a: Operand<Block>, b: Operand<Block>, out: Spec): Block | null {
+    const kernel = kernelOf(fn, a.dtype, "scalar");
+    if (kernel === null) return null;
+    pager.begin(op);
+    pager.use(a.handle);
+    pager.use(b.handle);
+    const y = pager.allocate(bytesOf(out));
+    const bits = elementAt(runtime, b.dtype, pager.address(b.handle));
+    run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), bits, pager.address(y));
+    return y;
+  }
+
+  function byRows(op: BinaryFn, a: Operand<Block>, b: Operand<Block>, out: Spec): Block | null {
+    const rows = rowsOf(a.shape, b.shape, out.shape);
+    if (rows === null) return null;
+    const isSwapped = rows.constant === "a";
+    const fn = isSwapped ? MIRRORED[op as keyof typeof MIRRORED] : (op as VectorFn);
+    const kernel = kernelOf(fn, a.dtype, rows.constant === null ? "rows" : "constantRows");
+    if (kernel === null) return null;
+    const cost = COST / 16;
+    return isSwapped
+      ? launchRows(runtime, kernel, op, b, a, out, { ...rows, a: rows.b, b: rows.a }, cost)
+      : launchRows(runtime, kernel, op, a, b, out, rows, cost);
+  }
+
+  function compute(op: BinaryFn, a: Operand<Block> | number, b: Operand<Block> | number, out: Spec): Block | null {
+    if (op === "pow") return pow(a, b, out);
+    if (typeof b === "number") return typeof a === "number" ? null : withNumber(op, op, a, b, out);
+    if (typeof a === "number") return withNumber(op, MIRRORED[op], b, a, out);
+    const [size, sizeA, sizeB] = [sizeOf(out.shape), sizeOf(a.shape), sizeOf(b.shape)];
+    if (sizeA === size && sizeB === size) return same(op, a, b, out);
+    if (sizeB === 1) return withElement(op, op, a, b, out);
+    if (sizeA === 1) return withElement(op, MIRRORED[op], b, a, out);
+    return size === 0 ? null : byRows(op, a, b, out);
+  }
+
+  return (fn, a, b, out) => compute(fn, a, b, out) ?? reference.binary(fn, a, b, out);
+}
+
+function compile(runtime: Runtime, fn: VectorFn, dtype: DType, pattern: Pattern): Kernel | null {
+  if (dtype === "bool") {
+    const of = logic(fn);
+    if (of === undefined || pattern === "rows" || pattern === "constantRows") return null;
+    const define = pattern === "same" ? defineLogic : defineLogicOfScalar;
+    return runtime.compile<"kernel">((m) => define(m, of)).kernel;
+  }
+  const of = lanewise(fn, dtype);
+  if (of === undefined) return null;
+  return runtime.compile<"kernel">((m) => {
+    if (pattern === "same") defineSame(m, of);
+    else if (pattern === "scalar") defineScalar(m, of);
+    else defineRows(m, of, pattern === "rows");
+  }).kernel;
+}
