@@ -3,9 +3,10 @@ import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
 import { lanewise, logic, MIRRORED, type VectorFn } from "./binary-functions.ts";
 import { defineLogic, defineLogicOfScalar, defineRows, defineSame, defineScalar } from "./binary-kernels.ts";
+import { runRows } from "./binary-rows.ts";
 import { bitsOf, elementAt, itemsOf, run3 } from "./items.ts";
 import { powOfNumber } from "./pow.ts";
-import { launchRows, rowsOf } from "./rows.ts";
+import { rowsOf, swapped } from "./rows.ts";
 
 /** Both operands element by element; the second one a scalar; rows in which the second one moves on, or is constant. */
 type Pattern = "same" | "scalar" | "rows" | "constantRows";
@@ -76,10 +77,8 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
     const fn = isSwapped ? MIRRORED[op as keyof typeof MIRRORED] : (op as VectorFn);
     const kernel = kernelOf(fn, a.dtype, rows.constant === null ? "rows" : "constantRows");
     if (kernel === null) return null;
-    const cost = COST / 16;
-    return isSwapped
-      ? launchRows(runtime, kernel, op, b, a, out, { ...rows, a: rows.b, b: rows.a }, cost)
-      : launchRows(runtime, kernel, op, a, b, out, rows, cost);
+    if (isSwapped) return runRows(runtime, kernel, op, b, a, out, swapped(rows), COST / 16);
+    return runRows(runtime, kernel, op, a, b, out, rows, COST / 16);
   }
 
   function compute(op: BinaryFn, a: Operand<Block> | number, b: Operand<Block> | number, out: Spec): Block | null {

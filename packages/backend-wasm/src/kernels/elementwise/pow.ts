@@ -19,7 +19,7 @@ const POWERS: ReadonlyMap<number, (x: FloatLanes) => FloatLanes> = new Map([
   [-0.5, (x) => squareRoot(x).reciprocal()],
   [0.5, squareRoot],
   [1, (x) => x],
-  [1.5, (x) => squareRoot(x).mul(x)],
+  [1.5, (x) => squareRoot(x).mul(x.abs())],
   [2, (x) => x.mul(x)],
   [3, (x) => x.mul(x).mul(x)],
   [4, (x) => x.mul(x).mul(x.mul(x))],

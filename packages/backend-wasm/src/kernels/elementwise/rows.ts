@@ -1,95 +1,78 @@
-import { type Block, bytesPerElement, type Operand, type Shape, type Spec, sizeOf } from "@descent/core";
-import { bytesOf } from "../../reference.ts";
-import type { Kernel, Runtime } from "../../runtime.ts";
+import type { Shape } from "@descent/core";
 
-/** Two operands that broadcast, as rows: the inner axes in which neither stretches, or always the same one does. */
+/**
+ * Two operands that broadcast, as rows: the inner axes along which neither stretches, or always the same one does. The rows lie along
+ * three axes, the innermost first, with so many elements from one to the next; 0 where an operand stretches.
+ */
 export interface Rows {
   /** Elements of a row. */
   readonly length: number;
   /** Which operand is one element in all of a row. */
   readonly constant: "a" | "b" | null;
-  /** Sizes of the axes of rows, the innermost first. */
-  readonly sizes: readonly [number, number, number];
-  /** Elements from one row to the next along each of them; 0 where the operand stretches. */
-  readonly a: readonly [number, number, number];
-  readonly b: readonly [number, number, number];
+  readonly size0: number;
+  readonly size1: number;
+  readonly size2: number;
+  readonly a0: number;
+  readonly a1: number;
+  readonly a2: number;
+  readonly b0: number;
+  readonly b1: number;
+  readonly b2: number;
 }
 
-/** Adjacent axes that an operand is both constant in or not, together. */
-interface Axis {
-  size: number;
-  readonly a: number;
-  readonly b: number;
-}
+// Of the row and the axes of rows; kept between calls, because this is done for every small op.
+const sizes = new Int32Array(4);
+const stridesA = new Int32Array(4);
+const stridesB = new Int32Array(4);
 
 /** The fewest axes for a result that has elements: `null` where that is more than a row's and three of rows. */
 export function rowsOf(a: Shape, b: Shape, out: Shape): Rows | null {
-  const axes: Axis[] = [];
-  let [strideA, strideB] = [1, 1];
+  sizes.fill(1);
+  stridesA.fill(0);
+  stridesB.fill(0);
+  let [sizeA, sizeB] = [1, 1];
+  let axis = -1;
+  let [moves, movesA, movesB] = [0, false, false];
   for (let i = 1; i <= out.length; i++) {
     const size = out[out.length - i]!;
     if (size === 1) continue;
-    const variesA = (a[a.length - i] ?? 1) !== 1;
-    const variesB = (b[b.length - i] ?? 1) !== 1;
-    const last = axes.at(-1);
-    if (last !== undefined && last.a > 0 === variesA && last.b > 0 === variesB) last.size *= size;
-    else axes.push({ size, a: variesA ? strideA : 0, b: variesB ? strideB : 0 });
-    if (variesA) strideA *= size;
-    if (variesB) strideB *= size;
+    movesA = i <= a.length && a[a.length - i] !== 1;
+    movesB = i <= b.length && b[b.length - i] !== 1;
+    // Neighbours along which the same operands move are one axis.
+    const now = Number(movesA) + 2 * Number(movesB);
+    if (now !== moves) {
+      if (++axis === 4) return null;
+      moves = now;
+      stridesA[axis] = movesA ? sizeA : 0;
+      stridesB[axis] = movesB ? sizeB : 0;
+    }
+    sizes[axis]! *= size;
+    if (movesA) sizeA *= size;
+    if (movesB) sizeB *= size;
   }
-  const [row, ...outer] = axes;
-  if (row === undefined || outer.length > 3) return null;
-  const along = (key: keyof Axis): [number, number, number] => {
-    const none = key === "size" ? 1 : 0;
-    return [outer[0]?.[key] ?? none, outer[1]?.[key] ?? none, outer[2]?.[key] ?? none];
-  };
   return {
-    length: row.size,
-    constant: row.a === 0 ? "a" : row.b === 0 ? "b" : null,
-    sizes: along("size"),
-    a: along("a"),
-    b: along("b"),
+    length: sizes[0]!,
+    constant: stridesA[0] === 0 ? "a" : stridesB[0] === 0 ? "b" : null,
+    size0: sizes[1]!,
+    size1: sizes[2]!,
+    size2: sizes[3]!,
+    a0: stridesA[1]!,
+    a1: stridesA[2]!,
+    a2: stridesA[3]!,
+    b0: stridesB[1]!,
+    b1: stridesB[2]!,
+    b2: stridesB[3]!,
   };
 }
 
-/** Nanoseconds of a row beside its elements. */
-const ROW_COST = 2;
-/** Rows of fewer elements are put together where that is possible. */
-const SHORT = 64;
-
-/** Runs a kernel by rows whose elements take `cost` nanoseconds each; if an operand is constant in the rows, it is `b`. */
-export function launchRows(
-  runtime: Runtime,
-  kernel: Kernel,
-  op: string,
-  a: Operand<Block>,
-  b: Operand<Block>,
-  out: Spec,
-  rows: Rows,
-  cost: number,
-): Block {
-  const { length, sizes } = rows;
-  const count = sizeOf(sizes);
-  const launch = (p: number, q: number, y: number, { length, sizes, a, b }: Rows): void => {
-    const bytes = [...a, ...b].map((stride) => 4 * stride);
-    runtime.launch(kernel, sizeOf(sizes), ROW_COST + cost * length, [p, q, y, length, sizes[0], sizes[1], ...bytes]);
-  };
-  // Four times a number of rows, so that vectors come out even.
-  const together = 4 * Math.ceil(SHORT / (4 * length));
-  const repeats = rows.constant === null && sizes[0] === count && rows.b[0] === 0;
-  if (length >= SHORT || !repeats || count < 2 * together)
-    return runtime.run(op, [a.handle, b.handle], [bytesOf(out)], 0, ([p, q], [y]) => launch(p!, q!, y!, rows))[0]!;
-
-  const long = together * length;
-  const longRows = Math.floor(count / together);
-  return runtime.run(op, [a.handle, b.handle], [bytesOf(out)], 4 * long, ([p, q], [y], scratch) => {
-    const { i32 } = runtime.memory;
-    const [from, to] = [q! / 4, scratch.address / 4];
-    for (let i = 0, j = 0; i < long; i++, j = j + 1 === length ? 0 : j + 1) i32[to + i] = i32[from + j]!;
-    const done = longRows * long;
-    const elementBytes = bytesPerElement(out.dtype);
-    launch(p!, scratch.address, y!, { ...rows, length: long, sizes: [longRows, 1, 1], a: [long, 0, 0] });
-    const rest = { ...rows, length: (count % together) * length, sizes: [1, 1, 1] } as const;
-    if (rest.length > 0) launch(p! + 4 * done, scratch.address, y! + elementBytes * done, rest);
-  })[0]!;
-}
+/** The same with the operands swapped. */
+export const swapped = ({ a0, a1, a2, b0, b1, b2, constant, ...sizes }: Rows): Rows => ({
+  ...sizes,
+  constant: constant === "a" ? "b" : constant === "b" ? "a" : null,
+  a0: b0,
+  a1: b1,
+  a2: b2,
+  b0: a0,
+  b1: a1,
+  b2: a2,
+});
