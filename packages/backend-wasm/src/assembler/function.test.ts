@@ -77,6 +77,19 @@ describe("locals", () => {
     run();
     expect([floats[16], floats[20]]).toEqual([22, -8]);
   });
+
+  test.each([true, false])("select, relaxed or not (%s)", (relaxed) => {
+    const run = define(
+      (f) => {
+        f.store(I32.const(64), f.select(f.f32x4(1).lt(f.f32x4(2)), f.f32x4(3), f.f32x4(4)));
+        f.store(I32.const(80), f.select(f.f32x4(2).lt(f.f32x4(1)), f.f32x4(3), f.f32x4(4)));
+        return undefined;
+      },
+      { ...engine, relaxed: relaxed && engine.relaxed },
+    );
+    run();
+    expect([floats[16], floats[20]]).toEqual([3, 4]);
+  });
 });
 
 describe("control", () => {

@@ -81,6 +81,11 @@ export class FunctionBuilder {
     return this.target.relaxed ? x.relaxedNmadd(y, z) : z.sub(x.mul(y));
   }
 
+  /** Lanes of `a` where a mask has ones, of `b` where it has zeros: in one instruction where the engine has one. */
+  select(mask: I32x4, a: F32x4, b: F32x4): F32x4 {
+    return this.target.relaxed ? mask.relaxedSelect(a, b) : mask.select(a, b);
+  }
+
   /** Writes a value to `address + offset`. */
   store(address: I32, value: Value, offset = 0): void {
     this.emit(address.code, value.code, STORE[(value.constructor as ValueType<Value>).byte]!, 0, unsigned(offset));

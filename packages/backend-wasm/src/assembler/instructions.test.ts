@@ -332,6 +332,14 @@ const I32X4_CASES: Omit<Cases<I32x4>, Casts> = {
     write: (a: I32x4, b: I32x4, c: I32x4) => a.select(b.asF32x4(), c.asF32x4()),
     expected: (a, b, c) => a.map((m, k) => pickBits(m, b[k]!, c[k]!)),
   },
+  relaxedSelect: {
+    out: "i32",
+    write: (a: I32x4, b: I32x4, c: I32x4) => {
+      const [mask, x, y] = [a.ltS(b), b.asF32x4(), c.asF32x4()];
+      return engine.relaxed ? mask.relaxedSelect(x, y) : mask.select(x, y);
+    },
+    expected: (a, b, c) => a.map((x, k) => (x < b[k]! ? b[k]! : c[k]!)),
+  },
   selectI32: {
     out: "i32",
     write: (a: I32x4, b: I32x4, c: I32x4) => a.selectI32(b, c),

@@ -248,6 +248,10 @@ export class I32x4 extends V128 {
   select(a: F32x4, b: F32x4): F32x4 {
     return new F32x4([a.code, b.code, this.code, simd(82)]);
   }
+  /** Lanes of `a` where this has ones, else of `b`; needs relaxed SIMD, so use `select` of the function builder. */
+  relaxedSelect(a: F32x4, b: F32x4): F32x4 {
+    return new F32x4([a.code, b.code, this.code, simd(0x10b)]);
+  }
   /** Bits of `a` where this has ones, else of `b`. */
   selectI32(a: I32x4, b: I32x4): I32x4 {
     return new I32x4([a.code, b.code, this.code, simd(82)]);

@@ -2,7 +2,7 @@ import type { Block, Operand, Spec } from "@descent/core";
 import { I32 } from "../assembler/index.ts";
 import { bytesOf, type FusedKernels } from "../reference.ts";
 import type { Kernel, Runtime } from "../runtime.ts";
-import { exp, FloatLanes, phi, sigmoid, silu } from "../vector-math/index.ts";
+import { expOfNegative, FloatLanes, phi, sigmoid, silu } from "../vector-math/index.ts";
 import { forItems, itemsOf, run2, run3 } from "./elementwise/items.ts";
 
 interface Activation {
@@ -24,7 +24,7 @@ const ACTIVATIONS = {
 } satisfies Record<string, Activation>;
 
 /** The normal density. */
-const density = (x: FloatLanes): FloatLanes => exp(x.mul(x).mul(-0.5)).mul(1 / Math.sqrt(2 * Math.PI));
+const density = (x: FloatLanes): FloatLanes => expOfNegative(x.mul(x).mul(-0.5)).mul(1 / Math.sqrt(2 * Math.PI));
 
 const GRADIENTS = {
   // Where y is NaN the gradient stays.

@@ -95,7 +95,7 @@ export class FloatLanes {
       this.vectors.map((x) => x.asI32x4()),
     );
   }
-  /** The size of this, which has no sign, with the sign of `y`. */
+  /** This with the sign of `y`, where it has none or the same. */
   withSign(y: FloatLanes): FloatLanes {
     return this.bits()
       .or(y.bits().and(-(2 ** 31)))
@@ -180,12 +180,12 @@ export class IntLanes {
       this.vectors.map((x) => x.asF32x4()),
     );
   }
-  /** Bits of `a` where this has ones, else of `b`. */
+  /** Lanes of `a` where this has ones, of `b` where it has zeros. */
   select(a: Floatish, b: Floatish): FloatLanes {
     const { f } = this;
     return new FloatLanes(
       f,
-      this.vectors.map((mask, i) => f.let(mask.select(vector(f, a, i), vector(f, b, i)))),
+      this.vectors.map((mask, i) => f.let(f.select(mask, vector(f, a, i), vector(f, b, i)))),
     );
   }
 

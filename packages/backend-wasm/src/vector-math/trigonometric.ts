@@ -22,8 +22,8 @@ function sinOfQuadrant(x: FloatLanes, turn: number): FloatLanes {
   return size.bits().xor(quadrant.and(2).shl(30)).asFloats();
 }
 
-/** `sin x` for |x| ≤ 2¹⁵: relative error 2e-7. */
+/** `sin x` for |x| ≤ 2¹⁵: relative error 2.2e-7. */
 export const sin = (x: FloatLanes): FloatLanes => sinOfQuadrant(x, 0);
 
-/** `cos x` for |x| ≤ 2¹⁵: relative error 2e-7. */
+/** `cos x` for |x| ≤ 2¹⁵: relative error 2.2e-7. */
 export const cos = (x: FloatLanes): FloatLanes => sinOfQuadrant(x, 1);

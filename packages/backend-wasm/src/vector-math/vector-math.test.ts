@@ -14,15 +14,15 @@ interface Bound {
 }
 
 const BOUNDS: Partial<Record<UnaryFn, Bound>> = {
-  exp: { relative: 1.6e-7, denormal: 2 ** -149 },
-  expm1: { relative: 1.6e-7 },
-  log: { relative: 1e-7 },
-  log1p: { relative: 1.5e-7 },
-  tanh: { relative: 2.1e-7 },
-  sigmoid: { relative: 1.6e-7, denormal: MIN_NORMAL },
-  erf: { relative: 1.2e-7, denormal: 2 ** -149 },
-  sin: { relative: 2.4e-7, largest: 2 ** 15 },
-  cos: { relative: 2.4e-7, largest: 2 ** 15 },
+  exp: { relative: 1.5e-7, denormal: 2 ** -149 },
+  expm1: { relative: 1.2e-7 },
+  log: { relative: 8e-8 },
+  log1p: { relative: 1.2e-7 },
+  tanh: { relative: 1.8e-7 },
+  sigmoid: { relative: 1.5e-7, denormal: MIN_NORMAL },
+  erf: { relative: 3.6e-7, denormal: 2 ** -149 },
+  sin: { relative: 2.2e-7, largest: 2 ** 15 },
+  cos: { relative: 2.2e-7, largest: 2 ** 15 },
   sqrt: { relative: 6e-8 },
   rsqrt: { relative: 1.3e-7 },
 };
