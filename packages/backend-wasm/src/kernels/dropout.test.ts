@@ -1,5 +1,5 @@
 import { cpu } from "@descent/backend-cpu";
-import { type Backend, dropout, Generator, grad, tensor } from "@descent/core";
+import { type Backend, dropout, Generator, grad, tensor, threefry, uniform24 } from "@descent/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { wasm } from "../index.ts";
@@ -35,6 +35,20 @@ test("draws what the decomposition draws", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("keeps what is not below the probability, to the bit", () => {
+  const [word] = threefry(7, 0, 3, 1);
+  const p = uniform24(word!);
+  for (const [probability, isKept] of [
+    [p, true],
+    [p + 2 ** -30, false],
+  ] as const)
+    for (const backend of [one, cpu()]) {
+      const generator = new Generator();
+      generator.setState({ seed: 7, counter: 3 });
+      expect(dropout(tensor([1], { backend }), probability, generator).item() !== 0).toBe(isKept);
+    }
 });
 
 test("the number of threads changes nothing", () => {

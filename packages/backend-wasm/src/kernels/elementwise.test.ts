@@ -136,7 +136,10 @@ describe.each([true, false])("with relaxed SIMD: %s", (relaxedSimd) => {
     { a: [7], b: [1, 1200, 7] },
     { a: [3000, 3], b: [3000, 1] },
     { a: [40, 1], b: [40, 300] },
-  ])("short rows: $a and $b", ({ a, b }) => {
+    { a: [3, 4, 5, 7], b: [3, 1, 5, 1] },
+    { a: [3, 1, 5, 7], b: [1, 4, 5, 1] },
+    { a: [2, 3, 2, 3, 2], b: [2, 1, 2, 1, 2] },
+  ])("rows: $a and $b", ({ a, b }) => {
     for (const fn of ["sub", "lt"] as const) {
       const out = { shape: broadcastShapes(fn, a, b), dtype: fn === "lt" ? "bool" : "float32" } as const;
       expectSame(backend, [host("float32", a, 1), host("float32", b, 2)], out, (on, [a, b]) =>
@@ -256,6 +259,8 @@ describe("the number of threads changes nothing", () => {
   const row = host("float32", [1003], 2);
   const column = host("float32", [601, 1], 3);
   const condition = host("bool", shape, 4);
+  const blocks = host("float32", [40, 30, 20, 16], 5);
+  const spread = host("float32", [40, 1, 20, 1], 6);
   const calls: (readonly [string, Spec, (on: Backend, operands: Operand[]) => unknown])[] = [
     ...(["relu", "exp", "log", "tanh", "sin", "erf"] as const).map(
       (fn) => [fn, float, (on: Backend, [x]: Operand[]) => on.unary(fn, x!, float)] as const,
@@ -264,6 +269,7 @@ describe("the number of threads changes nothing", () => {
     ["a number", float, (on, [x]) => on.binary("sub", 2, x!, float)],
     ["a row", float, (on, [x, row]) => on.binary("add", x!, row!, float)],
     ["a column", float, (on, [x, , column]) => on.binary("sub", column!, x!, float)],
+    ["many axes", blocks, (on, [, , , , x, y]) => on.binary("sub", x!, y!, blocks)],
     ["a comparison", bool, (on, [x, row]) => on.binary("lt", x!, row!, bool)],
     ["logic", bool, (on, [, , , c]) => on.binary("xor", c!, c!, bool)],
     ["pow", float, (on, [x]) => on.binary("pow", x!, 3, float)],
@@ -273,7 +279,7 @@ describe("the number of threads changes nothing", () => {
   ];
   const [one, two] = [wasm({ threads: 1 }), wasm({ threads: 2 })];
   test.each(calls)("%s", (_, out, kernel) => {
-    const inputs = [x, row, column, condition];
+    const inputs = [x, row, column, condition, blocks, spread];
     const [a, b] = [one, two].map((on) => compute(on, inputs, out, kernel).data as Uint8Array);
     const bytes = (data: Uint8Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     expect(Buffer.compare(bytes(a!), bytes(b!))).toBe(0);

@@ -12,9 +12,17 @@ export const VECTORS = [0, 16, 32, 48] as const;
  */
 export const itemsOf = ({ shape, dtype }: Spec): number => Math.ceil(sizeOf(shape) / (dtype === "bool" ? 64 : 16));
 
-/** Calls `body` with where each item of the range begins, in bytes. */
-export const forItems = (f: FunctionBuilder, { begin, end }: Range, body: (i: I32) => void): void =>
-  f.for(begin.shl(6), end.shl(6), 64, body);
+/** Calls `body` with where each item of the range begins, in bytes: not `for`, because tensors may have 2³¹ of them. */
+export function forItems(f: FunctionBuilder, { begin, end }: Range, body: (i: I32) => void): void {
+  f.if(begin.ltS(end), () => {
+    const [i, last] = [f.let(begin.shl(6)), f.let(end.shl(6))];
+    f.loop((again) => {
+      body(i);
+      i.set(i.add(64));
+      again(i.ne(last));
+    });
+  });
+}
 
 /** The masks of four vectors as sixteen bools. */
 export const toBools = ([a, b, c, d]: readonly I32x4[]): I8x16 => a!.narrow(b!).narrow(c!.narrow(d!)).neg();
