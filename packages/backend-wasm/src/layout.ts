@@ -18,5 +18,7 @@ export const LAUNCH = { items: 384, grain: 388, scratch: 392, scratchStride: 396
 export const PARAMETERS = 448;
 /** Of four bytes each. */
 export const MAX_PARAMETERS = 64;
+/** Where a kernel says that it met something which it cannot do. */
+export const DECLINED = 768;
 /** The first address that belongs to the pager. */
 export const HEAP = 4096;

@@ -1,5 +1,6 @@
 import { type Block, type Operand, type Spec, sizeOf, type UnaryFn } from "@descent/core";
 import { type FunctionBuilder, I32, I32x4 } from "../../assembler/index.ts";
+import { DECLINED } from "../../layout.ts";
 import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
 import * as math from "../../vector-math/index.ts";
@@ -71,7 +72,7 @@ export function unary(runtime: Runtime, reference: Families): Families["unary"] 
   };
 }
 
-/** Sines and cosines: angles too large for the kernel are rare, and left to the reference, all of them. */
+/** Sines and cosines: angles too large for the kernel are rare, and where there is one the reference computes all. */
 function trigonometric(
   runtime: Runtime,
   reference: Families,
@@ -80,19 +81,19 @@ function trigonometric(
   x: Operand<Block>,
   out: Spec,
 ): Block {
-  let isLarge = false;
-  const [y] = runtime.run(fn, [x.handle], [bytesOf(out)], 4, ([from], [to], scratch) => {
-    const { i32 } = runtime.memory;
-    const flag = scratch.address / 4;
-    i32[flag] = 0;
-    // What stands behind the last element must not count as an angle.
-    const end = from! / 4 + sizeOf(x.shape);
-    i32.fill(0, end, Math.ceil(end / 16) * 16);
-    runtime.launch(kernel, itemsOf(out), FLOAT[fn].cost, [from!, to!, scratch.address]);
-    isLarge = i32[flag] !== 0;
-  });
-  if (!isLarge) return y!;
-  runtime.pager.free(y!);
+  const { pager, memory } = runtime;
+  pager.begin(fn);
+  pager.use(x.handle);
+  const y = pager.allocate(bytesOf(out));
+  const from = pager.address(x.handle);
+  const { i32 } = memory;
+  i32[DECLINED / 4] = 0;
+  // What stands behind the last element must not count as an angle.
+  const end = from / 4 + sizeOf(x.shape);
+  i32.fill(0, end, Math.ceil(end / 16) * 16);
+  run2(runtime, kernel, itemsOf(out), FLOAT[fn].cost, from, pager.address(y));
+  if (i32[DECLINED / 4] === 0) return y;
+  pager.free(y);
   return reference.unary(fn, x, out);
 }
 
@@ -106,17 +107,17 @@ function compileFloat(runtime: Runtime, fn: UnaryFn): Kernel {
   ).float;
 }
 
-/** The kernel sets `isLarge` where an angle is beyond what it can do. */
+/** The kernel declines where an angle is beyond what it can do. */
 function compileTrigonometric(runtime: Runtime, of: FloatFunction["of"]): Kernel {
   return runtime.compile<"trigonometric">((m) =>
-    m.kernel("trigonometric", { x: I32, y: I32, isLarge: I32 }, (f, { x, y, isLarge }, range) => {
+    m.kernel("trigonometric", { x: I32, y: I32 }, (f, { x, y }, range) => {
       const large = f.var(I32x4);
       forItems(f, range, (i) => {
         const angles = FloatLanes.load(f, x.add(i));
         for (const mask of angles.abs().gt(MAX_ANGLE).vectors) large.set(large.or(mask));
         of(angles).store(y.add(i));
       });
-      f.if(large.anyTrue(), () => f.store(isLarge, I32.const(1)));
+      f.if(large.anyTrue(), () => f.store(I32.const(DECLINED), I32.const(1)));
     }),
   ).trigonometric;
 }
