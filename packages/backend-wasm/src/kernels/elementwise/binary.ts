@@ -4,6 +4,7 @@ import type { Kernel, Runtime } from "../../runtime.ts";
 import { lanewise, logic, MIRRORED, type VectorFn } from "./binary-functions.ts";
 import { defineLogic, defineLogicOfScalar, defineRows, defineSame, defineScalar } from "./binary-kernels.ts";
 import { runRows } from "./binary-rows.ts";
+import { withExpanded } from "./expand.ts";
 import { bitsOf, elementAt, itemsOf, run3 } from "./items.ts";
 import { powOfNumber } from "./pow.ts";
 import { rowsOf, swapped } from "./rows.ts";
@@ -89,7 +90,9 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
     if (sizeA === size && sizeB === size) return same(op, a, b, out);
     if (sizeB === 1) return withElement(op, op, a, b, out);
     if (sizeA === 1) return withElement(op, MIRRORED[op], b, a, out);
-    return size === 0 ? null : byRows(op, a, b, out);
+    if (size === 0) return null;
+    if (a.dtype !== "bool") return byRows(op, a, b, out);
+    return withExpanded(runtime, [a, b] as const, out.shape, (a, b) => same(op, a, b, out));
   }
 
   return (fn, a, b, out) => compute(fn, a, b, out) ?? reference.binary(fn, a, b, out);

@@ -1,7 +1,8 @@
-import { type Block, type DType, type Operand, sizeOf } from "@descent/core";
+import { type Block, type DType, type Operand, type Spec, sizeOf } from "@descent/core";
 import { I8x16, I32, I32x4 } from "../../assembler/index.ts";
 import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
+import { withExpanded } from "./expand.ts";
 import { bitsOf, elementAt, forItems, toMasks, VECTORS } from "./items.ts";
 
 /** Nanoseconds of an item. */
@@ -9,10 +10,10 @@ const COST = 3;
 
 type Argument = Operand<Block> | number;
 
-/** `select` of float32, int32 and bool where the condition has the shape of the result, and each of the others too or is a scalar. */
+/** `select` of float32, int32 and bool. */
 export function select(runtime: Runtime, reference: Families): Families["select"] {
   const { pager } = runtime;
-  const kernels: Partial<Record<string, Kernel>> = {};
+  const kernels: Kernel[] = [];
 
   /** The address of an operand, or the bits of a scalar. */
   const parameter = (x: Argument, isScalar: boolean, dtype: DType): number => {
@@ -21,13 +22,13 @@ export function select(runtime: Runtime, reference: Families): Families["select"
     return isScalar ? elementAt(runtime, dtype, address) : address;
   };
 
-  return (condition, a, b, out) => {
+  /** Where the condition has the shape of the result, and each of the others too or is a scalar. */
+  function selectFull(condition: Operand<Block>, a: Argument, b: Argument, out: Spec): Block {
     const size = sizeOf(out.shape);
     const isBool = out.dtype === "bool";
-    const [scalarA, scalarB] = [isScalar(a, size), isScalar(b, size)];
-    if (out.dtype === "float64" || sizeOf(condition.shape) !== size || scalarA === null || scalarB === null)
-      return reference.select(condition, a, b, out);
-    const key = `${isBool ? 8 : 32}${scalarA}${scalarB}`;
+    const scalarA = isScalar(a, size);
+    const scalarB = isScalar(b, size);
+    const key = 4 * Number(isBool) + 2 * Number(scalarA) + Number(scalarB);
     let kernel = kernels[key];
     if (kernel === undefined) {
       kernel = compile(runtime, isBool, scalarA, scalarB);
@@ -38,22 +39,34 @@ export function select(runtime: Runtime, reference: Families): Families["select"
     if (typeof a !== "number") pager.use(a.handle);
     if (typeof b !== "number") pager.use(b.handle);
     const y = pager.allocate(bytesOf(out));
-    runtime.launch(kernel, Math.ceil(size / 16), COST, [
-      pager.address(condition.handle),
-      parameter(a, scalarA, out.dtype),
-      parameter(b, scalarB, out.dtype),
-      pager.address(y),
-    ]);
+    const at = pager.address(condition.handle);
+    const [first, second] = [parameter(a, scalarA, out.dtype), parameter(b, scalarB, out.dtype)];
+    const items = Math.ceil(size / 16);
+    if (runtime.isWorthSharing(items, COST)) runtime.launch(kernel, items, COST, [at, first, second, pager.address(y)]);
+    else kernel.run(0, items, 0, at, first, second, pager.address(y));
     return y;
+  }
+
+  return (condition, a, b, out) => {
+    if (out.dtype === "float64") return reference.select(condition, a, b, out);
+    const size = sizeOf(out.shape);
+    if (
+      sizeOf(condition.shape) === size &&
+      (isScalar(a, size) || isFull(a, size)) &&
+      (isScalar(b, size) || isFull(b, size))
+    )
+      return selectFull(condition, a, b, out);
+    return (
+      withExpanded(runtime, [condition, a, b] as const, out.shape, (condition, a, b) =>
+        selectFull(condition, a, b, out),
+      ) ?? reference.select(condition, a, b, out)
+    );
   };
 }
 
-/** Whether an argument is one for all of `size` elements; `null` where it is neither that nor as many. */
-function isScalar(x: Argument, size: number): boolean | null {
-  if (typeof x === "number") return true;
-  const own = sizeOf(x.shape);
-  return own === size ? false : own === 1 ? true : null;
-}
+const isFull = (x: Argument, size: number): boolean => typeof x !== "number" && sizeOf(x.shape) === size;
+/** Whether an argument is one for all of `size` elements. */
+const isScalar = (x: Argument, size: number): boolean => typeof x === "number" || (size !== 1 && sizeOf(x.shape) === 1);
 
 function compile(runtime: Runtime, isBool: boolean, scalarA: boolean, scalarB: boolean): Kernel {
   return runtime.compile<"kernel">((m) =>
