@@ -205,6 +205,7 @@ const I32_CASES: Cases<I32> = {
   },
   toF32: only<I32>("toF32", "f32", (x) => x),
   toI64: only<I32>("toI64", "i64", (x) => x >>> 0),
+  toF64: only<I32>("toF64", "f64", (x) => x),
   asF32: { out: "i32", write: (a: I32) => a.asF32(), expected: (a) => a, inputs: fc.integer({ min: 0, max: 2 ** 30 }) },
 };
 const I64_CASES: Cases<I64> = {
@@ -304,6 +305,7 @@ const F64X2_CASES: Omit<Cases<F64x2>, Casts> = {
   mul: pair<F64x2>("mul", "f64", (x, y) => x * y),
   div: pair<F64x2>("div", "f64", (x, y) => x / y),
   lane: { out: "f64", write: (a: F64x2) => a.lane(1), expected: (a) => [a[1]!] },
+  toF32x4: { out: "f32", write: (a: F64x2) => a.toF32x4(), expected: (a) => [...a, 0, 0] },
 };
 const I32X4_CASES: Omit<Cases<I32x4>, Casts> = {
   add: pair<I32x4>("add", "i32", (x, y) => (x + y) | 0),

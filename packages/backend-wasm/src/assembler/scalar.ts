@@ -116,6 +116,9 @@ export class I32 extends Value {
   toI64(): I64 {
     return new I64([this.code, 0xad]);
   }
+  toF64(): F64 {
+    return new F64([this.code, 0xb7]);
+  }
   /** The same bits as a float. */
   asF32(): F32 {
     return new F32([this.code, 0xbe]);

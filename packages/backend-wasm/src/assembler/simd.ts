@@ -170,6 +170,10 @@ export class F64x2 extends V128 {
   lane(i: number): F64 {
     return new F64([this.code, simd(33), i]);
   }
+  /** Both lanes, and two zeros. */
+  toF32x4(): F32x4 {
+    return new F32x4([this.code, simd(94)]);
+  }
 }
 
 /** Four 32-bit integers; masks have lanes of all ones and all zeros. */
