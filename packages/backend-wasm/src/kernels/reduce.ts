@@ -1,18 +1,16 @@
 import { type Operand, type ReduceFn, sizeOf } from "@descent/core";
 import { bytesOf, type Families } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
+import { lazy } from "./lazy.ts";
 import { defineArgReductions } from "./reduce/arg-reduce.ts";
-import { type Form, formOf } from "./reduce/axes.ts";
+import { type Columns, formOf, type Runs } from "./reduce/axes.ts";
 import { COLUMNS, defineReductions } from "./reduce/kernels.ts";
+import { type Partition, partition, partitioned, partsFor } from "./runs.ts";
 
 /** Nanoseconds that an element takes. */
 const COST = 0.06;
 /** How many items a large reduction should have, so that threads can share it. */
 const ITEMS = 32;
-/** The least number of elements that is worth a partial result. */
-const LEAST_PART = 2 ** 15;
-/** Floats of a cache line. */
-const LINE = 16;
 
 type Fn = ReduceFn | "intSum";
 
@@ -22,20 +20,35 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
   const kernels = lazy(() => runtime.compile(defineReductions));
   const argKernels = lazy(() => runtime.compile(defineArgReductions));
 
-  /** Reduces parts of a length (see `extentOf`): `y [parts, …]`. */
-  function launch(fn: Fn, form: Form, length: number, x: number, y: number): void {
-    const parts = Math.ceil(extentOf(form) / length);
-    if (form.kind === "runs") {
-      const { outer, kept, inner } = form;
-      const split = outer === 1 ? [1, 4 * length, parts] : [length, 4 * inner, 1];
-      const cost = (COST * outer * inner) / parts;
-      runtime.launch(kernels()[`${fn}Runs`], kept * parts, cost, [x, y, outer, kept, 4 * inner, ...split]);
-    } else {
-      const { outer, reduced, inner } = form;
-      const cost = COST * Math.min(inner, COLUMNS) * length;
-      const items = outer * Math.ceil(inner / COLUMNS) * parts;
-      runtime.launch(kernels()[`${fn}Columns`], items, cost, [x, y, outer, reduced, 4 * inner, length]);
-    }
+  function overRuns(fn: Fn, { outer, kept, inner }: Runs, by: Partition, x: number, y: number): void {
+    const cost = (COST * outer * inner) / by.parts;
+    const integers = [x, y, ...partitioned(outer, kept, inner, by)];
+    runtime.launch(kernels()[`${fn}Runs`], kept * by.parts, cost, integers);
+  }
+
+  /** Reduces parts of `rows` rows. */
+  function overColumns(fn: Fn, { outer, reduced, inner }: Columns, rows: number, x: number, y: number): void {
+    const items = outer * Math.ceil(inner / COLUMNS) * Math.ceil(reduced / rows);
+    const cost = COST * Math.min(inner, COLUMNS) * rows;
+    runtime.launch(kernels()[`${fn}Columns`], items, cost, [x, y, outer, reduced, 4 * inner, rows]);
+  }
+
+  /** A reduction in so many parts; `launch` writes `[parts, …]` results. */
+  interface Plan {
+    readonly parts: number;
+    readonly launch: (x: number, y: number) => void;
+  }
+
+  function planRuns(fn: Fn, form: Runs): Plan {
+    const by = partition(form.outer, form.kept, form.inner, ITEMS);
+    return { parts: by.parts, launch: (x, y) => overRuns(fn, form, by, x, y) };
+  }
+
+  function planColumns(fn: Fn, form: Columns): Plan {
+    const items = form.outer * Math.ceil(form.inner / COLUMNS);
+    const parts = partsFor(items, form.reduced * Math.min(form.inner, COLUMNS), ITEMS);
+    const rows = Math.ceil(form.reduced / parts);
+    return { parts: Math.ceil(form.reduced / rows), launch: (x, y) => overColumns(fn, form, rows, x, y) };
   }
 
   return {
@@ -43,19 +56,18 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
       const word = kernelFor(fn, x);
       const form = word === null || sizeOf(x.shape) === 0 ? null : formOf(x.shape, axes);
       if (word === null || form === null) return reference.reduce(fn, x, axes, out);
-      const length = partLength(form);
-      const parts = Math.ceil(extentOf(form) / length);
+      const { parts, launch } = form.kind === "runs" ? planRuns(word, form) : planColumns(word, form);
       if (parts === 1) {
         pager.begin(fn);
         pager.use(x.handle);
         const y = pager.allocate(bytesOf(out));
-        launch(word, form, length, pager.address(x.handle), pager.address(y));
+        launch(pager.address(x.handle), pager.address(y));
         return y;
       }
-      const results = sizeOf(out.shape);
       const [y, partial] = pager.run(fn, [x.handle], [bytesOf(out), parts * bytesOf(out)], ([x], [y, partial]) => {
-        launch(word, form, length, x!, partial!);
-        launch(word, { kind: "columns", outer: 1, reduced: parts, inner: results }, parts, partial!, y!);
+        launch(x!, partial!);
+        const rest: Columns = { kind: "columns", outer: 1, reduced: parts, inner: sizeOf(out.shape) };
+        overColumns(word, rest, parts, partial!, y!);
       });
       pager.free(partial!);
       return y!;
@@ -84,29 +96,4 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
 function kernelFor(fn: ReduceFn, { dtype }: Operand): Fn | null {
   if (dtype === "float32") return fn;
   return dtype === "int32" && fn === "sum" ? "intSum" : null;
-}
-
-/** What is divided into parts: rows, runs, or the floats of the only run. */
-const extentOf = (form: Form): number =>
-  form.kind === "columns" ? form.reduced : form.outer === 1 ? form.inner : form.outer;
-
-/** How much of `extentOf` one item reduces. */
-function partLength(form: Form): number {
-  const extent = extentOf(form);
-  const { outer, inner } = form;
-  const items = form.kind === "runs" ? form.kept : outer * Math.ceil(inner / COLUMNS);
-  const size = outer * inner * (form.kind === "runs" ? form.kept : form.reduced);
-  const parts = Math.min(Math.ceil(ITEMS / items), Math.floor(size / LEAST_PART));
-  if (parts <= 1) return extent;
-  const length = Math.ceil(extent / parts);
-  return form.kind === "runs" && outer === 1 ? Math.ceil(length / LINE) * LINE : length;
-}
-
-/** Computes a value when it is first asked for. */
-function lazy<T>(make: () => T): () => T {
-  let value: T | undefined;
-  return () => {
-    value ??= make();
-    return value;
-  };
 }

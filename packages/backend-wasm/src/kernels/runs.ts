@@ -1,5 +1,4 @@
-import type { FunctionBuilder, I32, Var } from "../assembler/index.ts";
-import { I32 as Int } from "../assembler/index.ts";
+import { type FunctionBuilder, I32, type Var } from "../assembler/index.ts";
 import { type Lanes, least, sweep } from "./lanes.ts";
 
 /** Runs of neighbouring floats at equal distances: the elements of one channel of `[N, C, …]`, say. All numbers are bytes but `count`. */
@@ -11,6 +10,76 @@ export interface Runs {
   readonly count: I32;
   /** Length of a run. */
   readonly bytes: I32;
+}
+
+/**
+ * How `[outer, kept, inner]` is divided for threads, where there are few of what is kept: a part has up to `outerPart` runs, and of each up
+ * to `innerPart` elements; `innerParts` of them make up a whole run.
+ */
+export interface Partition {
+  readonly parts: number;
+  readonly outerPart: number;
+  readonly innerPart: number;
+  readonly innerParts: number;
+}
+
+/** The least number of elements that is worth a partial result. */
+const LEAST_PART = 2 ** 15;
+/** Floats of a cache line. */
+const LINE = 16;
+
+/** How many parts make about `wanted` items of `items`, of which each has `size` elements. */
+export const partsFor = (items: number, size: number, wanted: number): number =>
+  Math.max(1, Math.min(Math.ceil(wanted / items), Math.floor((items * size) / LEAST_PART)));
+
+/** Divides runs, or where there is only one, that. It depends on the shape alone, so that the number of threads does not show. */
+export function partition(outer: number, kept: number, inner: number, wanted: number): Partition {
+  const parts = partsFor(kept, outer * inner, wanted);
+  if (outer > 1) {
+    const outerPart = Math.ceil(outer / parts);
+    return { parts: Math.ceil(outer / outerPart), outerPart, innerPart: inner, innerParts: 1 };
+  }
+  const innerPart = Math.ceil(inner / parts / LINE) * LINE;
+  const innerParts = Math.ceil(inner / innerPart);
+  return { parts: innerParts, outerPart: 1, innerPart, innerParts };
+}
+
+/** The parameters of kernels over parts of `[outer, kept, inner]`. */
+export const PARTITIONED = {
+  outer: I32,
+  kept: I32,
+  innerBytes: I32,
+  outerPart: I32,
+  innerPartBytes: I32,
+  innerParts: I32,
+} as const;
+
+/** Their values. */
+export const partitioned = (outer: number, kept: number, inner: number, by: Partition): number[] => [
+  outer,
+  kept,
+  4 * inner,
+  by.outerPart,
+  4 * by.innerPart,
+  by.innerParts,
+];
+
+/** The runs of item `k` of what is kept that belong to a part. */
+export function runsOfPart(
+  f: FunctionBuilder,
+  p: { readonly [K in keyof typeof PARTITIONED]: I32 },
+  k: I32,
+  part: I32,
+): Runs {
+  const run = f.let(part.divU(p.innerParts).mul(p.outerPart));
+  const start = f.let(part.remU(p.innerParts).mul(p.innerPartBytes));
+  const stride = f.let(p.kept.mul(p.innerBytes));
+  return {
+    first: f.let(run.mul(stride).add(k.mul(p.innerBytes)).add(start)),
+    stride,
+    count: f.let(least(p.outer.sub(run), p.outerPart)),
+    bytes: f.let(least(p.innerBytes.sub(start), p.innerPartBytes)),
+  };
 }
 
 /** How many numbers an accumulator adds up before it is emptied: the error of a sum grows with it. */
@@ -30,10 +99,10 @@ export function visitRuns(
   fold: (elements: Var<I32>) => void,
 ): void {
   const run = f.let(first);
-  const taken = f.var(Int);
-  const elements = f.var(Int);
-  taken.set(Int.const(0));
-  elements.set(Int.const(0));
+  const taken = f.var(I32);
+  const elements = f.var(I32);
+  taken.set(I32.const(0));
+  elements.set(I32.const(0));
   const left = f.let(count);
   f.if(left.gtS(0), () =>
     f.loop((again) => {
@@ -47,8 +116,8 @@ export function visitRuns(
         elements.set(elements.add(length.shrU(2)));
         f.if(taken.geS(FOLD).or(left.eqz().and(block.add(FOLD_BYTES).geS(bytes))), () => {
           fold(elements);
-          taken.set(Int.const(0));
-          elements.set(Int.const(0));
+          taken.set(I32.const(0));
+          elements.set(I32.const(0));
         });
       });
       run.set(run.add(stride));

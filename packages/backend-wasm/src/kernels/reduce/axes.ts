@@ -1,15 +1,25 @@
 import type { Shape } from "@descent/core";
 
-/**
- * A reduction with neighbouring axes of one kind put together. `runs`: `[outer, kept, inner] → [kept]`, where all of `inner` and `outer`
- * is reduced. `columns`: `[outer, reduced, inner] → [outer, inner]`.
- */
-export type Form =
-  | { readonly kind: "runs"; readonly outer: number; readonly kept: number; readonly inner: number }
-  | { readonly kind: "columns"; readonly outer: number; readonly reduced: number; readonly inner: number };
+/** `[outer, kept, inner] → [kept]`. */
+export interface Runs {
+  readonly kind: "runs";
+  readonly outer: number;
+  readonly kept: number;
+  readonly inner: number;
+}
+/** `[outer, reduced, inner] → [outer, inner]`. */
+export interface Columns {
+  readonly kind: "columns";
+  readonly outer: number;
+  readonly reduced: number;
+  readonly inner: number;
+}
 
-/** The form of a reduction over `axes` (ascending), `null` where there is none: what is kept and what is reduced alternates further. */
-export function formOf(shape: Shape, axes: readonly number[]): Form | null {
+/**
+ * A reduction over `axes` (ascending) with neighbouring axes of one kind put together; `null` where what is kept and what is reduced still
+ * alternates too often.
+ */
+export function formOf(shape: Shape, axes: readonly number[]): Runs | Columns | null {
   const sizes: number[] = [];
   let lastIsReduced: boolean | null = null;
   let startsReduced = false;

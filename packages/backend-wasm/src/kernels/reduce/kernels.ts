@@ -1,7 +1,7 @@
 import { type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { FOUR, type Lanes, least, ONE } from "../lanes.ts";
-import { FOLD, type Runs, visitRuns } from "../runs.ts";
+import { FOLD, PARTITIONED, runsOfPart, visitRuns } from "../runs.ts";
 import { type Accumulators, REDUCTIONS, type Reduction } from "./accumulators.ts";
 
 type Fn = keyof typeof REDUCTIONS;
@@ -17,43 +17,21 @@ export function defineReductions(m: KernelModule<`${Fn}Runs` | `${Fn}Columns`>):
   }
 }
 
-/**
- * `x [outer, kept, inner] → y [parts, kept]`, one item per result. A part has up to `outerPart` runs, and of each up to `innerPart` bytes;
- * `innerParts` of them make up a whole run.
- */
+/** `x [outer, kept, inner] → y [parts, kept]`, one item per result. */
 function defineRuns<N extends string>(m: KernelModule<N>, name: N, reduction: Reduction): void {
-  const params = {
-    x: I32,
-    y: I32,
-    outer: I32,
-    kept: I32,
-    innerBytes: I32,
-    outerPart: I32,
-    innerPart: I32,
-    innerParts: I32,
-  };
-  m.kernel(name, params, (f, p, { begin, end }) => {
+  m.kernel(name, { x: I32, y: I32, ...PARTITIONED }, (f, p, { begin, end }) => {
     const total = reduction(f, 4, false);
-    const stride = f.let(p.kept.mul(p.innerBytes));
     f.for(begin, end, 1, (item) => {
-      const part = f.let(item.divU(p.kept));
-      const run = f.let(part.divU(p.innerParts).mul(p.outerPart));
-      const start = f.let(part.remU(p.innerParts).mul(p.innerPart));
-      const runs: Runs = {
-        first: p.x.add(run.mul(stride)).add(item.remU(p.kept).mul(p.innerBytes)).add(start),
-        stride,
-        count: least(p.outer.sub(run), p.outerPart),
-        bytes: f.let(least(p.innerBytes.sub(start), p.innerPart)),
-      };
+      const runs = runsOfPart(f, p, item.remU(p.kept), item.divU(p.kept));
       total.reset();
-      visitRuns(f, runs, (at, offset, lanes, i) => total.take(i, lanes.load(at, offset), lanes), total.fold);
+      visitRuns(f, runs, (at, offset, lanes, i) => total.take(i, lanes.load(p.x.add(at), offset), lanes), total.fold);
       total.storeAll(p.y.add(item.shl(2)));
     });
   });
 }
 
 /** `x [outer, reduced, inner] → y [parts, outer, inner]`, one item for up to `COLUMNS` results. A part has `rowsPart` of the rows. */
-function defineColumns<N extends string>(m: KernelModule<N>, name: N, reduction: Reduction): void {
+export function defineColumns<N extends string>(m: KernelModule<N>, name: N, reduction: Reduction): void {
   const params = { x: I32, y: I32, outer: I32, reduced: I32, innerBytes: I32, rowsPart: I32 };
   m.kernel(name, params, (f, { x, y, outer, reduced, innerBytes, rowsPart }, { begin, end }) => {
     const block = reduction(f, COLUMNS / 4, true);
