@@ -85,7 +85,7 @@ export function runsOfPart(
 /** How many numbers an accumulator adds up before it is emptied: the error of a sum grows with it. */
 export const FOLD = 64;
 /** Bytes that four accumulators of four lanes take in until then. */
-const FOLD_BYTES = FOLD * 64;
+export const FOLD_BYTES = FOLD * 64;
 
 /**
  * Visits every element of some runs, four vectors at a time: `visit` gets the position, as a variable part and a constant one, and which
