@@ -57,9 +57,6 @@ export function acrossLanes(f: FunctionBuilder, x: F32x4, combine: (a: F32x4, b:
   return f.let(combine(halves, halves.shuffle(halves, [1, 0, 3, 2])));
 }
 
-/** The sum of the lanes of a vector, in all lanes. */
-export const sumOfLanes = (f: FunctionBuilder, x: F32x4): F32x4 => acrossLanes(f, x, (a, b) => a.add(b));
-
 /** The last two lanes as doubles. */
 export const upperHalf = (x: F32x4): F64x2 => x.shuffle(x, [2, 3, 2, 3]).toF64x2();
 

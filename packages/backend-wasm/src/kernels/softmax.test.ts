@@ -1,10 +1,27 @@
 import { type Shape, sizeOf, softmaxCrossEntropy, type Tensor, tensor } from "@descent/core";
+import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { wasm } from "../wasm.ts";
-import { edgeSize, endThreads, expectAgreement, scattered, withGradients } from "./variants.ts";
+import {
+  type Compute,
+  checkVariants,
+  EDGE_SIZES,
+  endThreads,
+  type Input,
+  scattered,
+  withGradients,
+} from "./variants.ts";
 
 afterAll(endThreads);
+
+const edgeSize = fc.constantFrom(...EDGE_SIZES);
+
+const expectAgreement = (
+  inputs: readonly Input[],
+  compute: Compute,
+  tolerance: number | { rtol: number; atol: number },
+): void => checkVariants(inputs, compute, (y, expected, what) => expectClose(y, expected, tolerance, what));
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 /** Of some roundings of exponentials, and of sums of them. */
@@ -108,7 +125,7 @@ describe("softmaxCrossEntropy", () => {
     [inf, 1, 2],
     [-inf, -inf, -inf],
     [1000, -1000, 0],
-  ])("of %j", (row) => {
+  ])("of rows such as %s, %s, %s", (...row) => {
     expectCrossEntropy(6, 9, (i) => row[i % 3]!);
   });
 });
