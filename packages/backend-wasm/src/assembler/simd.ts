@@ -199,6 +199,9 @@ export class I32x4 extends V128 {
   maxS(y: I32x4): I32x4 {
     return this.#with(y, 184);
   }
+  maxU(y: I32x4): I32x4 {
+    return this.#with(y, 185);
+  }
   abs(): I32x4 {
     return new I32x4([this.code, simd(160)]);
   }

@@ -1,16 +1,26 @@
 import { bytesPerElement, type Shape, sizeOf } from "@descent/core";
 import { F32, F32x4, type FunctionBuilder, I32, I32x4 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { bytesOf, type Families, viewOf } from "../../reference.ts";
+import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
 import { copyRun, fillRun, least } from "./runs.ts";
 
-type IndexingName = "takeRows" | "takeWords" | `put${"Set" | "AddFloat32" | "AddInt32"}`;
+type IndexingName = "greatest" | "takeRows" | "takeWords" | `put${"Set" | "AddFloat32" | "AddInt32"}`;
 
 /** Bytes of the rows of `put` that are an item. */
 const BLOCK = 256;
 
 function define(m: KernelModule<IndexingName>): void {
+  // The greatest index, where −1 counts as a large one. There is one item.
+  m.kernel("greatest", { index: I32, count: I32, y: I32 }, (f, { index, count, y }) => {
+    const most = f.let(f.i32x4(0));
+    const whole = f.let(count.and(-4));
+    f.for(0, whole, 4, (i) => most.set(most.maxU(I32x4.load(index.add(i.shl(2))))));
+    f.for(whole, count, 1, (i) => most.set(most.maxU(I32x4.splat(I32.load(index.add(i.shl(2)))))));
+    const halves = f.let(most.maxU(most.shuffle(most, [2, 3, 0, 1])));
+    f.store(y, halves.maxU(halves.shuffle(halves, [1, 0, 3, 2])).lane(0));
+  });
+
   // An item is a row of the result: of the `count` that the index names from each of the outer parts, which have `size` rows.
   const take = (name: "takeRows" | "takeWords", copy: (f: FunctionBuilder, to: I32, from: I32, bytes: I32) => void) =>
     m.kernel(
@@ -86,11 +96,10 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
   let compiled: Record<IndexingName, Kernel> | null = null;
   const kernels = (): Record<IndexingName, Kernel> => (compiled ??= runtime.compile(define));
 
-  /** Whether all elements of an index that the running kernel uses lie below `size`. */
-  const isInRange = (index: Parameters<Families["take"]>[1], size: number): boolean => {
-    const at = viewOf(runtime, index, pager.address(index.handle));
-    for (let i = 0; i < at.length; i++) if (at[i]! < 0 || at[i]! >= size) return false;
-    return true;
+  /** Whether all `count` elements of an index lie below `size`; overwrites the word at `word`. */
+  const isInRange = (index: number, count: number, size: number, word: number): boolean => {
+    kernels().greatest.run(0, 1, 0, index, count, word);
+    return count === 0 || runtime.memory.i32[word / 4]! >>> 0 < size;
   };
 
   return {
@@ -98,13 +107,15 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
       pager.begin("take");
       pager.use(x.handle);
       pager.use(index.handle);
-      const { outer, size, inner } = splitAt(x.shape, axis);
-      // The reference says what is wrong.
-      if (!isInRange(index, size)) return reference.take(x, index, axis, out);
       const y = pager.allocate(bytesOf(out));
+      const { outer, size, inner } = splitAt(x.shape, axis);
       const count = sizeOf(index.shape);
       const bytes = inner * bytesPerElement(out.dtype);
       const [from, at, to] = [pager.address(x.handle), pager.address(index.handle), pager.address(y)];
+      if (!isInRange(at, count, size, to)) {
+        pager.free(y);
+        return reference.take(x, index, axis, out); // which says what is wrong
+      }
       const kernel = kernels()[bytes === 4 ? "takeWords" : "takeRows"];
       const rows = outer * count;
       if (rows > 0) runtime.launch(kernel, rows, 3 + bytes / 16, [from, at, to, count, size, bytes]);
@@ -122,20 +133,24 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
       if (!fills) pager.use(base.handle);
       pager.use(index.handle);
       pager.use(values.handle);
-      const { outer, size, inner } = splitAt(out.shape, axis);
-      if (!isInRange(index, size)) return reference.put(mode, base, index, values, axis, out);
       const y = pager.allocate(bytesOf(out));
+      const { outer, size, inner } = splitAt(out.shape, axis);
       const count = sizeOf(index.shape);
       const bytes = inner * bytesPerElement(dtype);
+      const [at, to] = [pager.address(index.handle), pager.address(y)];
+      if (!isInRange(at, count, size, to)) {
+        pager.free(y);
+        return reference.put(mode, base, index, values, axis, out);
+      }
       const blocks = Math.ceil(bytes / BLOCK);
       const kernel = kernels()[isAdd ? (dtype === "float32" ? "putAddFloat32" : "putAddInt32") : "putSet"];
       runtime.launch(kernel, outer * blocks, (size + count) * (3 + Math.min(bytes, BLOCK) / 16), [
         fills ? 0 : pager.address(base.handle),
         Number(fills),
         fills ? patternOf(base, dtype) : 0,
-        pager.address(index.handle),
+        at,
         pager.address(values.handle),
-        pager.address(y),
+        to,
         ...[count, size, bytes, blocks],
       ]);
       return y;

@@ -68,9 +68,9 @@ export function defineMoves(m: KernelModule<MoveName>): void {
       f.if(
         run.geS(16),
         () =>
-          overVectors(f, run, (at) => {
-            const x = f.let(F32x4.load(from.sub(at).sub(16 - bytes)));
-            f.store(to.add(at), x.shuffle(x, bytes === 4 ? [3, 2, 1, 0] : [2, 3, 0, 1]));
+          overVectors(f, run, (at, offset) => {
+            const x = f.let(F32x4.load(from.sub(at).sub(16 - bytes + offset)));
+            f.store(to.add(at), x.shuffle(x, bytes === 4 ? [3, 2, 1, 0] : [2, 3, 0, 1]), offset);
           }),
         () => f.for(0, run, bytes, (at) => copyElement(f, f.let(to.add(at)), f.let(from.sub(at)), bytes)),
       );
@@ -211,19 +211,18 @@ type Tile = readonly [row: Axis, column: Axis];
 /** The axes along which the result, and those along which the operand, has its neighbours, where these are worth tiles. */
 function tileOf(axes: readonly Axis[], bytes: ElementBytes): Tile | null {
   const column = axes.at(-1);
-  if (bytes === 1 || column === undefined || column.to !== 1 || column.from === 1 || column.size < 4) return null;
+  if (bytes === 1 || column === undefined || column.to !== 1 || column.size < 4) return null;
+  if (column.from === 0 || column.from === 1) return null;
   const row = axes.find(({ size, from }) => from === 1 && size >= 4);
   return row === undefined ? null : [row, column];
 }
 
 const ONE: Axis = { size: 1, from: 1, to: 1 };
 
-/** The axis to make rows of: the last one, unless it is short and another one is much longer. */
+/** The axis to make rows of: the last one, unless it is short and one before it is much longer. */
 function rowOf(axes: readonly Axis[]): Axis {
   const last = axes.at(-1) ?? ONE;
-  if (last.size >= 8) return last;
-  const longest = axes.reduce((a, b) => (b.size > a.size ? b : a), last);
-  return longest.size >= 4 * last.size ? longest : last;
+  return (last.size < 8 && axes.findLast(({ size }) => size >= 4 * last.size)) || last;
 }
 
 function kindOf({ from, to }: Axis, bytes: ElementBytes): MoveName {

@@ -3,18 +3,35 @@ import { F32x4, type FunctionBuilder, I32, I64 } from "../../assembler/index.ts"
 /** The smaller of two counts. */
 export const least = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
-/** Calls `body` with every multiple of 16 below `bytes − 16`, and with `bytes − 16`: vectors that cover a run of at least 16 bytes. */
-export function overVectors(f: FunctionBuilder, bytes: I32, body: (at: I32) => void): void {
-  const last = f.let(bytes.sub(16));
-  f.for(0, last, 16, body);
-  body(last);
+/**
+ * Calls `body` with the places of vectors, each the sum of its arguments, that cover a run of at least 16 bytes: a cache line in a turn,
+ * single ones, and at last the one at the end, which overlaps with its neighbour.
+ */
+export function overVectors(f: FunctionBuilder, bytes: I32, body: (at: I32, offset: number) => void): void {
+  const [at, last] = [f.let(I32.const(0)), f.let(bytes.sub(16))];
+  f.if(bytes.geS(64), () => {
+    const lastLine = f.let(bytes.sub(64));
+    f.loop((again) => {
+      for (const offset of [0, 16, 32, 48]) body(at, offset);
+      at.set(at.add(64));
+      again(at.leS(lastLine));
+    });
+  });
+  f.if(at.ltS(last), () =>
+    f.loop((again) => {
+      body(at, 0);
+      at.set(at.add(16));
+      again(at.ltS(last));
+    }),
+  );
+  body(last, 0);
 }
 
 /** Copies `bytes` bytes, and none beyond, to a place that does not overlap. The addresses are locals or parameters. */
 export function copyRun(f: FunctionBuilder, to: I32, from: I32, bytes: I32): void {
   f.if(
     bytes.geS(16),
-    () => overVectors(f, bytes, (at) => f.store(to.add(at), F32x4.load(from.add(at)))),
+    () => overVectors(f, bytes, (at, offset) => f.store(to.add(at), F32x4.load(from.add(at), offset), offset)),
     () =>
       // Two words that overlap where they must.
       f.if(
@@ -41,7 +58,7 @@ export function fillRun(f: FunctionBuilder, to: I32, pattern: F32x4, bytes: I32)
   const word = (): I32 => pattern.asI32x4().lane(0);
   f.if(
     bytes.geS(16),
-    () => overVectors(f, bytes, (at) => f.store(to.add(at), pattern)),
+    () => overVectors(f, bytes, (at, offset) => f.store(to.add(at), pattern, offset)),
     () => {
       const words = f.let(bytes.and(-4));
       f.if(

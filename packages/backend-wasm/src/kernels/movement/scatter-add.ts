@@ -85,11 +85,14 @@ function addRow(f: FunctionBuilder, name: ScatterAddName, to: I32, from: I32, le
       put.set(put.add(16));
     }),
   );
-  // A whole row with one place: four sums, then their sum.
+  // A whole row with one place: sixteen sums, so that none waits for the one before, then their sum.
   f.if(step.eqz(), () => {
-    const sums = f.let(name === "addFloat32" ? f.f32x4(0) : f.i32x4(0)) as Var<F32x4 | I32x4>;
-    countTo(whole, 4, () => sums.set(addVector(() => sums, Vector.load(at))));
-    f.store(put, add(add(sums.lane(0), sums.lane(1)), add(sums.lane(2), sums.lane(3)), Scalar.load(put)));
+    const sums = [0, 1, 2, 3].map(() => f.let(name === "addFloat32" ? f.f32x4(0) : f.i32x4(0)) as Var<F32x4 | I32x4>);
+    const addTo = (sum: Var<F32x4 | I32x4>, offset: number) => sum.set(addVector(() => sum, Vector.load(at, offset)));
+    countTo(f.let(length.and(-16)), 16, () => sums.forEach((sum, k) => addTo(sum, 16 * k)));
+    countTo(whole, 4, () => addTo(sums[0]!, 0));
+    const total = f.let(sums.reduce((a, b) => addVector(() => a, b) as Var<F32x4 | I32x4>));
+    f.store(put, add(add(total.lane(0), total.lane(1)), add(total.lane(2), total.lane(3)), Scalar.load(put)));
   });
   countTo(length, 1, () => {
     f.store(put, add(Scalar.load(put), Scalar.load(at)));
