@@ -313,6 +313,7 @@ const I32X4_CASES: Omit<Cases<I32x4>, Casts> = {
   mul: pair<I32x4>("mul", "i32", Math.imul),
   minS: pair<I32x4>("minS", "i32", (x, y) => Math.min(x, y)),
   maxS: pair<I32x4>("maxS", "i32", (x, y) => Math.max(x, y)),
+  maxU: pair<I32x4>("maxU", "i32", (x, y) => Math.max(x >>> 0, y >>> 0) | 0),
   abs: only<I32x4>("abs", "i32", (x) => Math.abs(x) | 0),
   neg: only<I32x4>("neg", "i32", (x) => -x | 0),
   and: pair<I32x4>("and", "i32", (x, y) => x & y),

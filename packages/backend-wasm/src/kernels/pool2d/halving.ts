@@ -1,0 +1,103 @@
+import { F32x4, type FunctionBuilder, I32, type I32x4 } from "../../assembler/index.ts";
+import type { KernelModule } from "../../kernel-module.ts";
+import { fillRun } from "../movement/runs.ts";
+import { greater } from "./forward.ts";
+import type { PoolName } from "./geometry.ts";
+
+/** Maxima over windows of 2×2 that lie side by side and inside, at least four in a row. Items are planes. */
+export function defineHalving(m: KernelModule<PoolName>): void {
+  const SIZES = { height: I32, width: I32, outHeight: I32, outWidth: I32 };
+
+  m.kernel("halve", { x: I32, y: I32, ...SIZES }, (f, { x, y, ...sizes }, { begin, end }) => {
+    overWindows(f, sizes, { begin, end }, (rows, at) => {
+      const [a, b, c, d] = elements(f, x.add(rows.image), rows, at);
+      f.store(y.add(rows.windows).add(at.shl(2)), greatest(f, a, b, c, d));
+    });
+  });
+
+  m.kernel("halveGrad", { g: I32, x: I32, dx: I32, ...SIZES }, (f, { g, x, dx, ...sizes }, { begin, end }) => {
+    const rowBytes = f.let(sizes.width.shl(2));
+    // What no window sees: the last column of an odd width, and the last row of an odd height.
+    f.if(sizes.width.and(1), () =>
+      f.for(f.let(begin.mul(sizes.height)), f.let(end.mul(sizes.height)), 1, (row) =>
+        f.store(dx.add(row.add(1).mul(rowBytes)).sub(4), I32.const(0)),
+      ),
+    );
+    f.if(sizes.height.and(1), () =>
+      f.for(begin, end, 1, (plane) => {
+        const last = f.let(dx.add(plane.add(1).mul(sizes.height).sub(1).mul(rowBytes)));
+        fillRun(f, last, f.f32x4(0), rowBytes);
+      }),
+    );
+    overWindows(f, sizes, { begin, end }, (rows, at) => {
+      const seen = elements(f, x.add(rows.image), rows, at);
+      const most = f.let(greatest(f, ...seen));
+      const gradient = f.let(F32x4.load(g.add(rows.windows).add(at.shl(2))).asI32x4());
+      const taken = f.let(f.i32x4(0));
+      const shares = seen.map((element, k) => {
+        // The first one that is the largest, or NaN where that is.
+        const wins = f.let(element.eq(most).or(element.ne(element)) as I32x4);
+        const share = f.let(gradient.and(wins).andNot(taken).asF32x4());
+        if (k < 3) taken.set(taken.or(wins));
+        return share;
+      });
+      const to = f.let(dx.add(rows.image).add(at.shl(3)));
+      for (const [row, address] of [to, f.let(to.add(rowBytes))].entries()) {
+        const [left, right] = [shares[2 * row]!, shares[2 * row + 1]!];
+        f.store(address, left.shuffle(right, [0, 4, 1, 5]));
+        f.store(address, left.shuffle(right, [2, 6, 3, 7]), 16);
+      }
+    });
+  });
+}
+
+interface Rows {
+  /** Where the upper of two rows of the image begins, and where their row of windows does. */
+  readonly image: I32;
+  readonly windows: I32;
+  readonly rowBytes: I32;
+}
+
+/** Calls `body` with the number of the first of four windows in a row; the last four overlap with those before. */
+function overWindows(
+  f: FunctionBuilder,
+  { height, width, outHeight, outWidth }: Readonly<Record<"height" | "width" | "outHeight" | "outWidth", I32>>,
+  { begin, end }: { readonly begin: I32; readonly end: I32 },
+  body: (rows: Rows, at: I32) => void,
+): void {
+  const [rowBytes, outBytes, last] = [f.let(width.shl(2)), f.let(outWidth.shl(2)), f.let(outWidth.sub(4))];
+  const windows = f.let(begin.mul(outHeight).mul(outBytes));
+  f.for(begin, end, 1, (plane) => {
+    const image = f.let(plane.mul(height).mul(rowBytes));
+    f.for(0, outHeight, 1, () => {
+      const at = f.let(I32.const(0));
+      f.loop((again) => {
+        body({ image, windows, rowBytes }, at);
+        // On to the next four, then to the last four, then beyond.
+        const next = f.let(at.add(4));
+        at.set(at.ltS(last).and(next.gtS(last)).select(last, next));
+        again(at.leS(last));
+      });
+      image.set(image.add(rowBytes.shl(1)));
+      windows.set(windows.add(outBytes));
+    });
+  });
+}
+
+/** What four windows see: their elements above left and right, below left and right. */
+function elements(f: FunctionBuilder, image: I32, { rowBytes }: Rows, at: I32): [F32x4, F32x4, F32x4, F32x4] {
+  const above = f.let(image.add(at.shl(3)));
+  const below = f.let(above.add(rowBytes));
+  const load = (row: I32, offset: number): F32x4 => f.let(F32x4.load(row, offset));
+  const [a, b, c, d] = [load(above, 0), load(above, 16), load(below, 0), load(below, 16)];
+  const [even, odd] = [
+    [0, 2, 4, 6],
+    [1, 3, 5, 7],
+  ] as const;
+  return [f.let(a.shuffle(b, even)), f.let(a.shuffle(b, odd)), f.let(c.shuffle(d, even)), f.let(c.shuffle(d, odd))];
+}
+
+const greatest = (f: FunctionBuilder, a: F32x4, b: F32x4, c: F32x4, d: F32x4): F32x4 => {
+  const [above, below] = [f.let(greater(a, b)), f.let(greater(c, d))];
+  return greater(above, below);
+};
