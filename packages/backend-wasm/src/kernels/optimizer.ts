@@ -1,6 +1,192 @@
-import type { FusedKernels } from "../reference.ts";
-import type { Runtime } from "../runtime.ts";
+import { type Block, type Operand, type Spec, sizeOf } from "@descent/core";
+import { F32, F32x4, type FunctionBuilder, I32 } from "../assembler/index.ts";
+import type { KernelModule } from "../kernel-module.ts";
+import { bytesOf, type FusedKernels } from "../reference.ts";
+import type { Kernel, Runtime } from "../runtime.ts";
 
-export function optimizerSteps(_runtime: Runtime): FusedKernels {
-  return {};
+/** Elements of an item: a cache line of floats. Blocks end with one, so there are no remainders. */
+const ITEM = 16;
+
+type X = Operand<Block>;
+/** Operands and hyperparameters of a step, by the letters of its kernel's parameters. */
+type SGDInputs = readonly [
+  p: X,
+  g: X,
+  momentumBuffer: X | null,
+  lr: number,
+  momentum: number,
+  dampening: number,
+  weightDecay: number,
+];
+type AdamInputs = readonly [
+  p: X,
+  g: X,
+  expAvg: X,
+  expAvgSq: X,
+  maxExpAvgSq: X | null,
+  lr: number,
+  beta1: number,
+  beta2: number,
+  correction1: number,
+  correction2: number,
+  eps: number,
+  weightDecay: number,
+];
+
+/** What is decided when a kernel is made, not in its loop. */
+interface SGDVariant {
+  /** Whether there is a buffer, or will be one that begins as the gradient. */
+  readonly buffer: "none" | "first" | "kept";
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+  readonly decays: boolean;
+}
+interface AdamVariant {
+  readonly amsgrad: boolean;
+  readonly decay: "none" | "coupled" | "decoupled";
+  readonly maximize: boolean;
+}
+
+/** The gradient that a step goes down: of what is minimised, with that of the penalty `½ · weightDecay · p²`. */
+function downhill(
+  f: FunctionBuilder,
+  g: F32x4,
+  { maximize, decay, p }: { readonly maximize: boolean; readonly decay: F32x4 | null; readonly p: F32x4 },
+): F32x4 {
+  const own = maximize ? g.neg() : g;
+  return f.let(decay === null ? own : f.madd(p, decay, own));
+}
+
+function defineSGD(m: KernelModule<"step">, { buffer, nesterov, maximize, decays }: SGDVariant): void {
+  m.kernel(
+    "step",
+    {
+      ...{ p: I32, g: I32, b: I32, pNext: I32, bNext: I32 },
+      ...{ lr: F32, momentum: F32, taken: F32, weightDecay: F32 },
+    },
+    (f, { p, g, b, pNext, bNext, ...numbers }, { begin, end }) => {
+      const [lr, momentum, taken, weightDecay] = [numbers.lr, numbers.momentum, numbers.taken, numbers.weightDecay].map(
+        (x) => f.let(F32x4.splat(x)),
+      ) as unknown as [F32x4, F32x4, F32x4, F32x4];
+      f.for(begin.shl(6), end.shl(6), 16, (i) => {
+        const value = f.let(F32x4.load(p.add(i)));
+        const d = downhill(f, F32x4.load(g.add(i)), { maximize, decay: decays ? weightDecay : null, p: value });
+        const average = buffer === "kept" ? f.let(f.madd(d, taken, F32x4.load(b.add(i)).mul(momentum))) : d;
+        if (buffer !== "none") f.store(bNext.add(i), average);
+        const direction = nesterov ? f.let(f.madd(average, momentum, d)) : average;
+        f.store(pNext.add(i), f.nmadd(direction, lr, value));
+      });
+    },
+  );
+}
+
+function defineAdam(m: KernelModule<"step">, { amsgrad, decay, maximize }: AdamVariant): void {
+  m.kernel(
+    "step",
+    {
+      ...{ p: I32, g: I32, m: I32, v: I32, most: I32, pNext: I32, mNext: I32, vNext: I32, mostNext: I32 },
+      ...{
+        b1: F32,
+        taken1: F32,
+        b2: F32,
+        taken2: F32,
+        rootScale: F32,
+        eps: F32,
+        rate: F32,
+        weightDecay: F32,
+        kept: F32,
+      },
+    },
+    (f, { p, g, m, v, most, pNext, mNext, vNext, mostNext, ...numbers }, { begin, end }) => {
+      const splat = (x: F32): F32x4 => f.let(F32x4.splat(x));
+      const [b1, taken1, b2, taken2] = [
+        splat(numbers.b1),
+        splat(numbers.taken1),
+        splat(numbers.b2),
+        splat(numbers.taken2),
+      ];
+      const [rootScale, eps, rate] = [splat(numbers.rootScale), splat(numbers.eps), splat(numbers.rate)];
+      const [weightDecay, kept] = [splat(numbers.weightDecay), splat(numbers.kept)];
+      f.for(begin.shl(6), end.shl(6), 16, (i) => {
+        const value = f.let(F32x4.load(p.add(i)));
+        const d = downhill(f, F32x4.load(g.add(i)), {
+          maximize,
+          decay: decay === "coupled" ? weightDecay : null,
+          p: value,
+        });
+        const average = f.let(f.madd(d, taken1, F32x4.load(m.add(i)).mul(b1)));
+        const square = f.let(f.madd(d.mul(d), taken2, F32x4.load(v.add(i)).mul(b2)));
+        f.store(mNext.add(i), average);
+        f.store(vNext.add(i), square);
+        const largest = amsgrad ? f.let(F32x4.load(most.add(i)).max(square)) : square;
+        if (amsgrad) f.store(mostNext.add(i), largest);
+        const root = f.madd(largest.sqrt(), rootScale, eps);
+        f.store(pNext.add(i), f.nmadd(average.div(root), rate, decay === "decoupled" ? value.mul(kept) : value));
+      });
+    },
+  );
+}
+
+/** `sgdStep` and `adamStep` in float32: one pass over parameter, gradient and state. */
+export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" | "adamStep"> {
+  const kernels = new Map<string, Kernel>();
+  const kernelFor = (key: string, define: (m: KernelModule<"step">) => void): Kernel => {
+    let kernel = kernels.get(key);
+    if (kernel === undefined) {
+      kernel = runtime.compile(define).step;
+      kernels.set(key, kernel);
+    }
+    return kernel;
+  };
+
+  /** Runs a kernel whose first parameters are `most` operands and as many results but the gradient's, with 0 for what is not there. */
+  const step = (
+    name: string,
+    kernel: Kernel,
+    {
+      operands,
+      most,
+      cost,
+    }: { readonly operands: readonly (X | null)[]; readonly most: number; readonly cost: number },
+    out: readonly Spec[],
+    numbers: readonly number[],
+  ): readonly Block[] => {
+    const blocks = operands.flatMap((x) => (x === null ? [] : [x.handle]));
+    return runtime.run(name, blocks, out.map(bytesOf), 0, (from, to) => {
+      const padded = (addresses: readonly number[], count: number): number[] =>
+        Array.from({ length: count }, (_, i) => addresses[i] ?? 0);
+      const items = Math.ceil(sizeOf(out[0]!.shape) / ITEM);
+      runtime.launch(kernel, items, cost, [...padded(from, most), ...padded(to, most - 1)], numbers);
+    });
+  };
+
+  return {
+    sgdStep(
+      [p, g, momentumBuffer, lr, momentum, dampening, weightDecay]: SGDInputs,
+      { buffered, nesterov, maximize }: { buffered: boolean; nesterov: boolean; maximize: boolean },
+      out: readonly Spec[],
+    ) {
+      if (p.dtype !== "float32") return null;
+      const buffer = !buffered ? "none" : momentumBuffer === null ? "first" : "kept";
+      const variant = { buffer, nesterov: buffered && nesterov, maximize, decays: weightDecay !== 0 } as const;
+      const kernel = kernelFor(`SGD ${Object.values(variant)}`, (m) => defineSGD(m, variant));
+      const operands = [p, g, buffered ? momentumBuffer : null];
+      return step("sgdStep", kernel, { operands, most: 3, cost: 4 }, out, [lr, momentum, 1 - dampening, weightDecay]);
+    },
+
+    adamStep(
+      [p, g, expAvg, expAvgSq, maxExpAvgSq, lr, b1, b2, correction1, correction2, eps, weightDecay]: AdamInputs,
+      { decoupled, maximize }: { decoupled: boolean; maximize: boolean },
+      out: readonly Spec[],
+    ) {
+      if (p.dtype !== "float32") return null;
+      const decay = decoupled ? "decoupled" : weightDecay === 0 ? "none" : "coupled";
+      const variant = { amsgrad: maxExpAvgSq !== null, decay, maximize } as const;
+      const kernel = kernelFor(`Adam ${Object.values(variant)}`, (m) => defineAdam(m, variant));
+      const operands = [p, g, expAvg, expAvgSq, maxExpAvgSq];
+      const averages = [b1, 1 - b1, b2, 1 - b2];
+      const numbers = [1 / Math.sqrt(correction2), eps, lr / correction1, weightDecay, 1 - lr * weightDecay];
+      return step("adamStep", kernel, { operands, most: 5, cost: 9 }, out, [...averages, ...numbers]);
+    },
+  };
 }
