@@ -33,17 +33,20 @@ type AdamInputs = readonly [
   weightDecay: number,
 ];
 
+/** Whether there is a momentum buffer, or will be one that begins as the gradient. */
+const BUFFERS = ["none", "first", "kept"] as const;
+const DECAYS = ["none", "coupled", "decoupled"] as const;
+
 /** What is decided when a kernel is made, not in its loop. */
 interface SGDVariant {
-  /** Whether there is a buffer, or will be one that begins as the gradient. */
-  readonly buffer: "none" | "first" | "kept";
+  readonly buffer: (typeof BUFFERS)[number];
   readonly nesterov: boolean;
   readonly maximize: boolean;
   readonly decays: boolean;
 }
 interface AdamVariant {
   readonly amsgrad: boolean;
-  readonly decay: "none" | "coupled" | "decoupled";
+  readonly decay: (typeof DECAYS)[number];
   readonly maximize: boolean;
 }
 
@@ -127,36 +130,33 @@ function defineAdam(m: KernelModule<"step">, { amsgrad, decay, maximize }: AdamV
   );
 }
 
+interface Step {
+  readonly name: string;
+  readonly operands: readonly (X | null)[];
+  readonly inputs: number;
+  /** Nanoseconds for an item. */
+  readonly cost: number;
+}
+
 /** `sgdStep` and `adamStep` in float32: one pass over parameter, gradient and state. */
 export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" | "adamStep"> {
-  const kernels = new Map<string, Kernel>();
-  const kernelFor = (key: string, define: (m: KernelModule<"step">) => void): Kernel => {
-    let kernel = kernels.get(key);
-    if (kernel === undefined) {
-      kernel = runtime.compile(define).step;
-      kernels.set(key, kernel);
-    }
-    return kernel;
-  };
+  const sgd: Kernel[] = [];
+  const adam: Kernel[] = [];
 
-  /** Runs a kernel whose first parameters are `most` operands and as many results but the gradient's, with 0 for what is not there. */
+  /** Runs a kernel whose integers are addresses: of so many `inputs` as it may have, and of one result fewer; 0 for what is not there. */
   const step = (
-    name: string,
     kernel: Kernel,
-    {
-      operands,
-      most,
-      cost,
-    }: { readonly operands: readonly (X | null)[]; readonly most: number; readonly cost: number },
+    { name, operands, inputs, cost }: Step,
     out: readonly Spec[],
     numbers: readonly number[],
   ): readonly Block[] => {
-    const blocks = operands.flatMap((x) => (x === null ? [] : [x.handle]));
+    const blocks: Block[] = [];
+    for (const x of operands) if (x !== null) blocks.push(x.handle);
     return runtime.run(name, blocks, out.map(bytesOf), 0, (from, to) => {
-      const padded = (addresses: readonly number[], count: number): number[] =>
-        Array.from({ length: count }, (_, i) => addresses[i] ?? 0);
-      const items = Math.ceil(sizeOf(out[0]!.shape) / ITEM);
-      runtime.launch(kernel, items, cost, [...padded(from, most), ...padded(to, most - 1)], numbers);
+      const addresses: number[] = [];
+      for (let i = 0; i < inputs; i++) addresses.push(from[i] ?? 0);
+      for (let i = 0; i < inputs - 1; i++) addresses.push(to[i] ?? 0);
+      runtime.launch(kernel, Math.ceil(sizeOf(out[0]!.shape) / ITEM), cost, addresses, numbers);
     });
   };
 
@@ -168,10 +168,18 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
     ) {
       if (p.dtype !== "float32") return null;
       const buffer = !buffered ? "none" : momentumBuffer === null ? "first" : "kept";
-      const variant = { buffer, nesterov: buffered && nesterov, maximize, decays: weightDecay !== 0 } as const;
-      const kernel = kernelFor(`SGD ${Object.values(variant)}`, (m) => defineSGD(m, variant));
+      const decays = weightDecay !== 0;
+      const variant = 8 * BUFFERS.indexOf(buffer) + 4 * Number(nesterov) + 2 * Number(maximize) + Number(decays);
+      sgd[variant] ??= runtime.compile<"step">((m) =>
+        defineSGD(m, { buffer, nesterov: buffered && nesterov, maximize, decays }),
+      ).step;
       const operands = [p, g, buffered ? momentumBuffer : null];
-      return step("sgdStep", kernel, { operands, most: 3, cost: 4 }, out, [lr, momentum, 1 - dampening, weightDecay]);
+      return step(sgd[variant], { name: "sgdStep", operands, inputs: 3, cost: 4 }, out, [
+        lr,
+        momentum,
+        1 - dampening,
+        weightDecay,
+      ]);
     },
 
     adamStep(
@@ -180,13 +188,14 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
       out: readonly Spec[],
     ) {
       if (p.dtype !== "float32") return null;
+      const amsgrad = maxExpAvgSq !== null;
       const decay = decoupled ? "decoupled" : weightDecay === 0 ? "none" : "coupled";
-      const variant = { amsgrad: maxExpAvgSq !== null, decay, maximize } as const;
-      const kernel = kernelFor(`Adam ${Object.values(variant)}`, (m) => defineAdam(m, variant));
+      const variant = 4 * DECAYS.indexOf(decay) + 2 * Number(amsgrad) + Number(maximize);
+      adam[variant] ??= runtime.compile<"step">((m) => defineAdam(m, { amsgrad, decay, maximize })).step;
       const operands = [p, g, expAvg, expAvgSq, maxExpAvgSq];
       const averages = [b1, 1 - b1, b2, 1 - b2];
       const numbers = [1 / Math.sqrt(correction2), eps, lr / correction1, weightDecay, 1 - lr * weightDecay];
-      return step("adamStep", kernel, { operands, most: 5, cost: 9 }, out, [...averages, ...numbers]);
+      return step(adam[variant], { name: "adamStep", operands, inputs: 5, cost: 9 }, out, [...averages, ...numbers]);
     },
   };
 }
