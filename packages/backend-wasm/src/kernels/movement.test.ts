@@ -16,10 +16,11 @@ import { arbitraries } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { wasm } from "../wasm.ts";
+import { sharedTwice } from "./testing.ts";
 
 const reference = cpu();
 const one = wasm({ threads: 1 });
-const two = wasm({ threads: 2 });
+const two = sharedTwice();
 afterAll(() => two.setNumThreads(1));
 
 const DTYPES = ["bool", "int32", "float32", "float64"] as const;
@@ -124,7 +125,7 @@ describe.each(DTYPES)("%s", (dtype) => {
   );
 
   test("joins", () => {
-    const along = fc.record({ outer: fc.constantFrom(1, 2, 70), sizes: fc.array(fc.nat(40), { minLength: 1 }) });
+    const along = fc.record({ outer: fc.constantFrom(1, 2, 9), sizes: fc.array(fc.nat(40), { minLength: 1 }) });
     fc.assert(
       fc.property(along, fc.constantFrom(1, 5, 64), ({ outer, sizes }, inner) => {
         const out = { dtype, shape: [outer, sizes.reduce((a, b) => a + b), inner] };
@@ -136,7 +137,7 @@ describe.each(DTYPES)("%s", (dtype) => {
   });
 
   const indexed = fc.record({
-    outer: fc.constantFrom(1, 3, 31),
+    outer: fc.constantFrom(1, 3),
     size: fc.constantFrom(1, 5, 60),
     inner: fc.constantFrom(0, 1, 2, 3, 7, 16, 100, 517),
     index: fc.array(fc.nat(59), { maxLength: 70 }),

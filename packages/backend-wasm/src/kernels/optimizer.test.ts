@@ -1,16 +1,13 @@
 import { type Backend, type Block, type Operand, type Spec, sizeOf, type TypedArray } from "@descent/core";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { detectEngine } from "../engine.ts";
-import { Runtime } from "../runtime.ts";
-import { backendOver, wasm } from "../wasm.ts";
+import { wasm } from "../wasm.ts";
+import { sharedTwice } from "./testing.ts";
 
 // The rules themselves are what the conformance suite compares with; here are sizes that reach every vector and thread.
 const relaxed = wasm({ threads: 1 });
 const strict = wasm({ threads: 1, relaxedSimd: false });
-// The smallest work is shared.
-const runtime = new Runtime(detectEngine({ relaxedSimd: true, threads: true }), 2, {}, { worthwhile: 0, chunk: 0 });
-const two = backendOver(runtime);
+const two = sharedTwice();
 afterAll(() => two.setNumThreads(1));
 
 type Step = "sgdStep" | "adamStep";

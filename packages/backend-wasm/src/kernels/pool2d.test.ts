@@ -14,17 +14,14 @@ import {
 import { arbitraries, expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { detectEngine } from "../engine.ts";
-import { Runtime } from "../runtime.ts";
-import { backendOver, wasm } from "../wasm.ts";
+import { wasm } from "../wasm.ts";
+import { sharedTwice } from "./testing.ts";
 
 /** Lets 0 and −0 pass for each other, as maxima do. */
 const EQUAL = 1e-30;
 const reference = cpu();
 const one = wasm({ threads: 1, relaxedSimd: false });
-// The smallest work is shared.
-const runtime = new Runtime(detectEngine({ relaxedSimd: true, threads: true }), 2, {}, { worthwhile: 0, chunk: 0 });
-const two = backendOver(runtime);
+const two = sharedTwice();
 afterAll(() => two.setNumThreads(1));
 
 interface Case<W extends Window> {

@@ -26,7 +26,7 @@ export type MoveName =
   | "transposed8";
 
 /** Kernels that move elements without looking at them. Items are rows, pieces of them, or rows of tiles; no two write to one place. */
-export function defineMoves(m: KernelModule<MoveName>): void {
+function defineMoves(m: KernelModule<MoveName>): void {
   m.kernel("zero", { y: I32, bytes: I32 }, (f, { y, bytes }, { begin, end }) => {
     const [first, last] = [begin.mul(PIECE), least(f.let(end.mul(PIECE)), bytes)];
     const start = f.let(first);
