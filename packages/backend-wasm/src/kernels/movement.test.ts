@@ -16,11 +16,11 @@ import { arbitraries } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { wasm } from "../wasm.ts";
-import { sharedTwice } from "./testing.ts";
+import { hostileBackend } from "./testing.ts";
 
 const reference = cpu();
 const one = wasm({ threads: 1 });
-const two = sharedTwice();
+const two = hostileBackend();
 afterAll(() => two.setNumThreads(1));
 
 const DTYPES = ["bool", "int32", "float32", "float64"] as const;

@@ -2,12 +2,12 @@ import { type Backend, type Block, type Operand, type Spec, sizeOf, type TypedAr
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { wasm } from "../wasm.ts";
-import { sharedTwice } from "./testing.ts";
+import { hostileBackend } from "./testing.ts";
 
 // The rules themselves are what the conformance suite compares with; here are sizes that reach every vector and thread.
 const relaxed = wasm({ threads: 1 });
 const strict = wasm({ threads: 1, relaxedSimd: false });
-const two = sharedTwice();
+const two = hostileBackend();
 afterAll(() => two.setNumThreads(1));
 
 type Step = "sgdStep" | "adamStep";

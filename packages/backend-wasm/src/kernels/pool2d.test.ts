@@ -15,13 +15,13 @@ import { arbitraries, expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { wasm } from "../wasm.ts";
-import { sharedTwice } from "./testing.ts";
+import { hostileBackend } from "./testing.ts";
 
 /** Lets 0 and −0 pass for each other, as maxima do. */
 const EQUAL = 1e-30;
 const reference = cpu();
 const one = wasm({ threads: 1, relaxedSimd: false });
-const two = sharedTwice();
+const two = hostileBackend();
 afterAll(() => two.setNumThreads(1));
 
 interface Case<W extends Window> {

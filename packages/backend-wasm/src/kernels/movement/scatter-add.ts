@@ -90,7 +90,6 @@ function addRow(f: FunctionBuilder, name: ScatterAddName, to: I32, from: I32, le
     const sums = [0, 1, 2, 3].map(() => f.let(name === "addFloat32" ? f.f32x4(0) : f.i32x4(0)) as Var<F32x4 | I32x4>);
     const addTo = (sum: Var<F32x4 | I32x4>, offset: number) => sum.set(addVector(() => sum, Vector.load(at, offset)));
     countTo(f.let(length.and(-16)), 16, () => sums.forEach((sum, k) => addTo(sum, 16 * k)));
-    countTo(whole, 4, () => addTo(sums[0]!, 0));
     const total = f.let(sums.reduce((a, b) => addVector(() => a, b) as Var<F32x4 | I32x4>));
     f.store(put, add(add(total.lane(0), total.lane(1)), add(total.lane(2), total.lane(3)), Scalar.load(put)));
   });
