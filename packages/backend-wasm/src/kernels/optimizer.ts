@@ -8,7 +8,6 @@ import type { Kernel, Runtime } from "../runtime.ts";
 const ITEM = 16;
 
 type X = Operand<Block>;
-/** Operands and hyperparameters of a step, by the letters of its kernel's parameters. */
 type SGDInputs = readonly [
   p: X,
   g: X,
@@ -68,9 +67,9 @@ function defineSGD(m: KernelModule<"step">, { buffer, nesterov, maximize, decays
       ...{ lr: F32, momentum: F32, taken: F32, weightDecay: F32 },
     },
     (f, { p, g, b, pNext, bNext, ...numbers }, { begin, end }) => {
-      const [lr, momentum, taken, weightDecay] = [numbers.lr, numbers.momentum, numbers.taken, numbers.weightDecay].map(
-        (x) => f.let(F32x4.splat(x)),
-      ) as unknown as [F32x4, F32x4, F32x4, F32x4];
+      const splat = (x: F32): F32x4 => f.let(F32x4.splat(x));
+      const [lr, momentum] = [splat(numbers.lr), splat(numbers.momentum)];
+      const [taken, weightDecay] = [splat(numbers.taken), splat(numbers.weightDecay)];
       f.for(begin.shl(6), end.shl(6), 16, (i) => {
         const value = f.let(F32x4.load(p.add(i)));
         const d = downhill(f, F32x4.load(g.add(i)), { maximize, decay: decays ? weightDecay : null, p: value });

@@ -150,11 +150,15 @@ function transposed(f: FunctionBuilder, rows: readonly F32x4[]): F32x4[] {
 /** Moves elements between tensors at the addresses `x` and `y`. */
 export class Mover {
   readonly #runtime: Runtime;
-  readonly #kernels: Record<MoveName, Kernel>;
+  #compiled: Record<MoveName, Kernel> | null = null;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    this.#kernels = runtime.compile(defineMoves);
+  }
+
+  get #kernels(): Record<MoveName, Kernel> {
+    this.#compiled ??= this.#runtime.compile(defineMoves);
+    return this.#compiled;
   }
 
   /** Zeros. */

@@ -43,7 +43,7 @@ export function defineForward(m: KernelModule<PoolName>): void {
 /** `finish`, called with the first row of windows, says what becomes of four results from number `i` on. */
 function pool(
   f: FunctionBuilder,
-  { neutral, vector, scalar }: Combination,
+  combination: Combination,
   x: Var<I32>,
   y: Var<I32>,
   g: Geometry,
@@ -51,60 +51,86 @@ function pool(
   finish: (first: I32) => (result: F32x4, i: I32) => F32x4,
 ): void {
   const [rowBytes, outBytes] = [f.let(g.width.shl(2)), f.let(g.outWidth.shl(2))];
-  const [step, across] = [f.let(g.dilationHeight.mul(rowBytes)), f.let(g.dilationWidth.shl(2))];
-  fillRun(f, row, f.f32x4(neutral), f.let(g.framedWidth.shl(2)));
+  const step = f.let(g.dilationHeight.mul(rowBytes));
+  fillRun(f, row, f.f32x4(combination.neutral), f.let(g.framedWidth.shl(2)));
+  const inner = f.let(row.add(g.paddingWidth.shl(2)));
   f.for(begin, end, 1, (plane) => {
     const image = f.let(x.add(plane.mul(g.height).mul(rowBytes)));
     const out = f.let(y.add(plane.mul(g.outHeight).mul(outBytes)));
     f.for(0, g.outHeight, 1, (oh) => {
       const first = f.let(oh.mul(g.strideHeight).sub(g.paddingHeight));
-      const inside = rowsInside(f, first, g);
-      const top = f.let(image.add(first.mul(rowBytes)).add(inside.begin.mul(step)));
-      const inner = f.let(row.add(g.paddingWidth.shl(2)));
-      const down = (i: I32, body: (address: I32) => void): void => {
-        const at = f.let(top.add(i.shl(2)));
-        f.for(inside.begin, inside.end, 1, () => {
-          body(at);
-          at.set(at.add(step));
-        });
-      };
-      overFours(
-        f,
-        g.width,
-        (i) => {
-          const result = f.let(f.f32x4(neutral));
-          down(i, (at) => {
-            const next = f.let(F32x4.load(at));
-            result.set(vector(result, next));
-          });
-          f.store(inner.add(i.shl(2)), result);
-        },
-        (i) => {
-          const result = f.let(F32.const(neutral));
-          down(i, (at) => result.set(scalar(result, F32.load(at))));
-          f.store(inner.add(i.shl(2)), result);
-        },
-      );
-      const finished = finish(first);
-      withStride(f, g.strideWidth, (load) => {
-        const along = (i: I32): F32x4 => {
-          const at = f.let(row.add(i.mul(g.strideWidth).shl(2)));
-          const result = f.let(f.f32x4(neutral));
-          f.for(0, g.kernelWidth, 1, () => {
-            const next = f.let(load(at));
-            result.set(vector(result, next));
-            at.set(at.add(across));
-          });
-          return f.let(finished(result, i));
-        };
-        overFours(
-          f,
-          g.outWidth,
-          (i) => f.store(out.add(i.shl(2)), along(i)),
-          (i) => f.store(out.add(i.shl(2)), along(i).lane(0)),
-        );
-      });
+      const { begin, end } = rowsInside(f, first, g);
+      const top = f.let(image.add(first.mul(rowBytes)).add(begin.mul(step)));
+      combineColumns(f, combination, { to: inner, top, step, rows: f.let(end.sub(begin)), width: g.width });
+      combineRow(f, combination, { row, out }, g, finish(first));
       out.set(out.add(outBytes));
     });
+  });
+}
+
+interface Columns {
+  readonly to: I32;
+  /** The first of the rows, which lie `step` bytes apart. */
+  readonly top: I32;
+  readonly step: I32;
+  readonly rows: I32;
+  readonly width: I32;
+}
+
+/** Makes one row of those that a row of windows sees. */
+function combineColumns(f: FunctionBuilder, combination: Combination, { to, top, step, rows, width }: Columns): void {
+  const { neutral, vector, scalar } = combination;
+  const down = (i: I32, body: (address: I32) => void): void => {
+    const at = f.let(top.add(i.shl(2)));
+    f.for(0, rows, 1, () => {
+      body(at);
+      at.set(at.add(step));
+    });
+  };
+  overFours(
+    f,
+    width,
+    (i) => {
+      const result = f.let(f.f32x4(neutral));
+      down(i, (at) => {
+        const next = f.let(F32x4.load(at));
+        result.set(vector(result, next));
+      });
+      f.store(to.add(i.shl(2)), result);
+    },
+    (i) => {
+      const result = f.let(F32.const(neutral));
+      down(i, (at) => result.set(scalar(result, F32.load(at))));
+      f.store(to.add(i.shl(2)), result);
+    },
+  );
+}
+
+/** Makes the results of a row of windows of their columns. */
+function combineRow(
+  f: FunctionBuilder,
+  { neutral, vector }: Combination,
+  { row, out }: { readonly row: I32; readonly out: I32 },
+  g: Geometry,
+  finished: (result: F32x4, i: I32) => F32x4,
+): void {
+  const across = f.let(g.dilationWidth.shl(2));
+  withStride(f, g.strideWidth, (load) => {
+    const along = (i: I32): F32x4 => {
+      const at = f.let(row.add(i.mul(g.strideWidth).shl(2)));
+      const result = f.let(f.f32x4(neutral));
+      f.for(0, g.kernelWidth, 1, () => {
+        const next = f.let(load(at));
+        result.set(vector(result, next));
+        at.set(at.add(across));
+      });
+      return f.let(finished(result, i));
+    };
+    overFours(
+      f,
+      g.outWidth,
+      (i) => f.store(out.add(i.shl(2)), along(i)),
+      (i) => f.store(out.add(i.shl(2)), along(i).lane(0)),
+    );
   });
 }

@@ -10,8 +10,9 @@ export function defineHalving(m: KernelModule<PoolName>): void {
 
   m.kernel("halve", { x: I32, y: I32, ...SIZES }, (f, { x, y, ...sizes }, { begin, end }) => {
     overWindows(f, sizes, { begin, end }, (rows, at) => {
-      const [a, b, c, d] = elements(f, x.add(rows.image), rows, at);
-      f.store(y.add(rows.windows).add(at.shl(2)), greatest(f, a, b, c, d));
+      const [a, b, c, d] = pixels(f, x.add(rows.image), rows, at);
+      const [left, right] = [f.let(greater(a, c)), f.let(greater(b, d))];
+      f.store(y.add(rows.windows).add(at.shl(2)), greater(left.shuffle(right, EVEN), f.let(left.shuffle(right, ODD))));
     });
   });
 
@@ -30,8 +31,11 @@ export function defineHalving(m: KernelModule<PoolName>): void {
       }),
     );
     overWindows(f, sizes, { begin, end }, (rows, at) => {
-      const seen = elements(f, x.add(rows.image), rows, at);
-      const most = f.let(greatest(f, ...seen));
+      const [a, b, c, d] = pixels(f, x.add(rows.image), rows, at);
+      // By their places in the windows: above left and right, below left and right.
+      const seen = [a.shuffle(b, EVEN), a.shuffle(b, ODD), c.shuffle(d, EVEN), c.shuffle(d, ODD)].map((e) => f.let(e));
+      const [above, below] = [f.let(greater(seen[0]!, seen[1]!)), f.let(greater(seen[2]!, seen[3]!))];
+      const most = f.let(greater(above, below));
       const gradient = f.let(F32x4.load(g.add(rows.windows).add(at.shl(2))).asI32x4());
       const taken = f.let(f.i32x4(0));
       const shares = seen.map((element, k) => {
@@ -84,20 +88,13 @@ function overWindows(
   });
 }
 
-/** What four windows see: their elements above left and right, below left and right. */
-function elements(f: FunctionBuilder, image: I32, { rowBytes }: Rows, at: I32): [F32x4, F32x4, F32x4, F32x4] {
+const EVEN = [0, 2, 4, 6] as const;
+const ODD = [1, 3, 5, 7] as const;
+
+/** What four windows see: eight pixels above and eight below. */
+function pixels(f: FunctionBuilder, image: I32, { rowBytes }: Rows, at: I32): [F32x4, F32x4, F32x4, F32x4] {
   const above = f.let(image.add(at.shl(3)));
   const below = f.let(above.add(rowBytes));
   const load = (row: I32, offset: number): F32x4 => f.let(F32x4.load(row, offset));
-  const [a, b, c, d] = [load(above, 0), load(above, 16), load(below, 0), load(below, 16)];
-  const [even, odd] = [
-    [0, 2, 4, 6],
-    [1, 3, 5, 7],
-  ] as const;
-  return [f.let(a.shuffle(b, even)), f.let(a.shuffle(b, odd)), f.let(c.shuffle(d, even)), f.let(c.shuffle(d, odd))];
+  return [load(above, 0), load(above, 16), load(below, 0), load(below, 16)];
 }
-
-const greatest = (f: FunctionBuilder, a: F32x4, b: F32x4, c: F32x4, d: F32x4): F32x4 => {
-  const [above, below] = [f.let(greater(a, b)), f.let(greater(c, d))];
-  return greater(above, below);
-};
