@@ -1,6 +1,48 @@
+import type { Block, Conv2dAttrs, Operand, Shape, Spec } from "@descent/core";
 import type { FusedKernels } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
+import type { Algorithm, Product } from "./conv2d/algorithm.ts";
+import { columnProducts } from "./conv2d/column-products.ts";
+import { depthwise } from "./conv2d/depthwise.ts";
+import { type Geometry, geometryOf } from "./conv2d/geometry.ts";
 
-export function convolution(_runtime: Runtime): FusedKernels {
-  return {};
+type X = Operand<Block>;
+
+/** `conv2d` and its gradients in float32. */
+export function convolution(runtime: Runtime): FusedKernels {
+  // In the order in which they are asked; the last one suits everything.
+  const algorithms: readonly Algorithm[] = [depthwise(runtime), columnProducts(runtime)];
+  const choose = (product: Product, geometry: Geometry, images: number): Algorithm =>
+    algorithms.find((algorithm) => algorithm.suits(product, geometry, images))!;
+
+  return {
+    conv2d: float32Only(([x, weight, bias]: readonly [X, X, X | null], attrs: Conv2dAttrs) => {
+      const geometry = geometryOf(x.shape, weight.shape, attrs);
+      const [images] = x.shape as readonly [number];
+      const algorithm = choose("forward", geometry, images);
+      return [algorithm.forward(geometry, images, x.handle, weight.handle, bias?.handle ?? null)];
+    }),
+    conv2dInputGrad: float32Only(([g, weight]: readonly [X, X], attrs: Conv2dAttrs & { readonly image: Shape }) => {
+      const geometry = geometryOf(attrs.image, weight.shape, attrs);
+      const [images] = g.shape as readonly [number];
+      const algorithm = choose("inputGrad", geometry, images);
+      return [algorithm.inputGrad(geometry, images, g.handle, weight.handle)];
+    }),
+    conv2dWeightGrad: float32Only(
+      ([x, g]: readonly [X, X], attrs: Conv2dAttrs & { readonly weight: Shape }, out: readonly Spec[]) => {
+        const geometry = geometryOf(x.shape, attrs.weight, attrs);
+        const [images] = x.shape as readonly [number];
+        const algorithm = choose("weightGrad", geometry, images);
+        // A second output is the gradient of the bias.
+        return algorithm.weightGrad(geometry, images, x.handle, g.handle, out.length > 1);
+      },
+    ),
+  };
+}
+
+/** A kernel that leaves other dtypes, and images or kernels without any element, to the decomposition. */
+function float32Only<K extends (operands: never, attrs: never, out: readonly Spec[]) => readonly Block[]>(kernel: K) {
+  const accepts = ([first, second]: readonly Spec[], _: unknown, out: readonly Spec[]): boolean =>
+    out[0]!.dtype === "float32" && [first!, second!, out[0]!].every(({ shape }) => shape.slice(1).every((n) => n > 0));
+  return Object.assign(kernel as unknown as NonNullable<FusedKernels["conv2d"]>, { accepts });
 }
