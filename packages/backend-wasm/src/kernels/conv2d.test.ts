@@ -25,8 +25,7 @@ const resultOf = ({ image, weight, attrs: { stride, padding, dilation } }: Case)
   image[0]!,
   weight[0]!,
   ...([0, 1] as const).map(
-    (i) =>
-      Math.floor((image[i + 2]! + 2 * padding[i] - dilation[i] * (weight[i + 2]! - 1) - 1) / stride[i]) + 1,
+    (i) => Math.floor((image[i + 2]! + 2 * padding[i] - dilation[i] * (weight[i + 2]! - 1) - 1) / stride[i]) + 1,
   ),
 ];
 

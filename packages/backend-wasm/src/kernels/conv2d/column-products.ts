@@ -4,7 +4,7 @@ import type { Algorithm } from "./algorithm.ts";
 import { defineForward, forwardPlan } from "./forward.ts";
 import { depth, type Geometry, imagePixels, keyOf, resultPixels } from "./geometry.ts";
 import { defineInputGrad, inputGradPlan } from "./input-grad.ts";
-import { defineWeightGrad, partialFloats, visitsPerPartial, weightGradPlan } from "./weight-grad.ts";
+import { defineWeightGrad, visitsPerPartial, weightGradPlan } from "./weight-grad.ts";
 
 /** Products of weights and columns (im2col): suits every convolution. */
 export function columnProducts(runtime: Runtime): Algorithm {
@@ -36,23 +36,18 @@ export function columnProducts(runtime: Runtime): Algorithm {
     weightGrad(g, images, x, gradient, bias) {
       const plan = weightGradPlan(g);
       const { partial, total } = weightGrad(g, bias);
-      const all = images * plan.blocks;
+      const all = images * plan.rowBlocks;
       const visits = visitsPerPartial(g, images);
       const partials = Math.ceil(all / visits);
+      const items = partials * g.groups * plan.blocks;
       const outputs = g.groups * g.outputs;
-      const sizes = [4 * outputs * depth(g), ...(bias ? [4 * outputs] : []), 4 * partials * partialFloats(g)];
-      const blocks = runtime.run(
-        "conv2dWeightGrad",
-        [x, gradient],
-        sizes,
-        plan.scratchBytes,
-        ([x, gradient], to, scratch) => {
-          const sums = to[sizes.length - 1]!;
-          const cost = (visits * nanoseconds(g)) / plan.blocks;
-          runtime.launch(partial, partials * g.groups, cost, [x!, gradient!, sums, visits, all], [], scratch);
-          runtime.launch(total, outputs, (partials * depth(g)) / 4, [sums, partials, to[0]!, bias ? to[1]! : 0]);
-        },
-      );
+      const sizes = [4 * outputs * depth(g), ...(bias ? [4 * outputs] : []), 4 * items * plan.partialFloats];
+      const blocks = runtime.run("conv2dWeightGrad", [x, gradient], sizes, plan.scratchBytes, (from, to, scratch) => {
+        const sums = to[sizes.length - 1]!;
+        const cost = (visits * nanoseconds(g)) / (plan.rowBlocks * plan.blocks);
+        runtime.launch(partial, items, cost, [from[0]!, from[1]!, sums, visits, all], [], scratch);
+        runtime.launch(total, outputs, (partials * depth(g)) / 4, [sums, partials, to[0]!, bias ? to[1]! : 0]);
+      });
       runtime.pager.free(blocks.pop()!);
       return blocks;
     },

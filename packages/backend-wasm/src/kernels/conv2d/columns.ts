@@ -122,18 +122,30 @@ function gather(
 
 /** Adds `length` floats to floats that are `stride` floats apart. */
 function scatter(f: FunctionBuilder, to: I32, from: I32, length: number, stride: number): void {
-  if (length >= 4 && stride === 1)
-    eachVector(f, length, (index, moving, fresh) => {
-      const target = plus(to, moving);
-      const value = lastLanes(F32x4.load(plus(from, moving), 4 * index), fresh);
-      f.store(target, F32x4.load(target, 4 * index).add(value), 4 * index);
-    });
-  else
-    eachElement(f, length, (index, moving) => {
-      const target = plus(to, moving?.mul(stride) ?? null);
-      const value = F32.load(plus(from, moving), 4 * index);
-      f.store(target, F32.load(target, 4 * stride * index).add(value), 4 * stride * index);
-    });
+  if (stride === 1 && length >= 4) return addRow(f, to, from, length);
+  eachElement(f, length, (index, moving) => {
+    const target = plus(to, moving?.mul(stride) ?? null);
+    const value = F32.load(plus(from, moving), 4 * index);
+    f.store(target, F32.load(target, 4 * stride * index).add(value), 4 * stride * index);
+  });
+}
+
+/** Adds `length` ≥ 4 floats to as many. */
+function addRow(f: FunctionBuilder, to: I32, from: I32, length: number): void {
+  const sum = (index: number, fresh: number) =>
+    f.let(F32x4.load(to, 4 * index).add(lastLanes(F32x4.load(from, 4 * index), fresh)));
+  const whole = 4 * Math.floor(length / 4);
+  if (whole < length) {
+    // The last vector reaches back into the one before: both are read before either is written, as memory that was just written cannot be
+    // read at another offset for a while, and the one before is written last, since it has the sums.
+    const [last, before] = [sum(length - 4, length - whole), sum(whole - 4, 4)];
+    f.store(to, last, 4 * (length - 4));
+    f.store(to, before, 4 * (whole - 4));
+  }
+  eachVector(f, whole < length ? whole - 4 : whole, (index, moving) => {
+    const target = plus(to, moving);
+    f.store(target, F32x4.load(target, 4 * index).add(F32x4.load(plus(from, moving), 4 * index)), 4 * index);
+  });
 }
 
 /** As `eachVector`, one by one. */

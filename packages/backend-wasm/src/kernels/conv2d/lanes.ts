@@ -38,17 +38,16 @@ export const sumLanes = (value: Var<F32x4>): F32 =>
 const MAX_UNROLLED = 16;
 
 /**
- * Calls `body` for all vectors of a row of `length` floats: `index`, where the vector begins, as a constant plus 4-byte elements in a local
- * (`null` where the loop is unrolled), and `fresh`, how many of its last lanes no vector before it had. The last vector reaches back, so
- * that none reaches beyond the row, which must have four elements.
+ * Calls `body` for all vectors of a row of `length` floats with the element at which one begins: a constant, plus what a local holds, where
+ * the loop is not unrolled. The last vector reaches back, so that none reaches beyond the row; a row of less than four floats has none.
  */
 export function eachVector(
   f: FunctionBuilder,
   length: number,
-  body: (index: number, moving: Var<I32> | null, fresh: number) => void,
+  body: (index: number, moving: Var<I32> | null) => void,
 ): void {
   const whole = Math.floor(length / 4);
-  if (whole <= MAX_UNROLLED) for (let v = 0; v < whole; v++) body(4 * v, null, 4);
-  else f.for(0, 4 * whole, 4, (i) => body(0, i, 4));
-  if (length % 4 !== 0) body(length - 4, null, length % 4);
+  if (whole <= MAX_UNROLLED) for (let v = 0; v < whole; v++) body(4 * v, null);
+  else f.for(0, 4 * whole, 4, (i) => body(0, i));
+  if (length % 4 !== 0 && length > 4) body(length - 4, null);
 }
