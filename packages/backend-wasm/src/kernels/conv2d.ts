@@ -3,6 +3,7 @@ import type { FusedKernels } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Algorithm, Product } from "./conv2d/algorithm.ts";
 import { columnProducts } from "./conv2d/column-products.ts";
+import { depthwise } from "./conv2d/depthwise.ts";
 import { type Geometry, geometryOf } from "./conv2d/geometry.ts";
 
 type X = Operand<Block>;
@@ -10,7 +11,7 @@ type X = Operand<Block>;
 /** `conv2d` and its gradients in float32. */
 export function convolution(runtime: Runtime): FusedKernels {
   // In the order in which they are asked; the last one suits everything.
-  const algorithms: readonly Algorithm[] = [columnProducts(runtime)];
+  const algorithms: readonly Algorithm[] = [depthwise(runtime), columnProducts(runtime)];
   const choose = (product: Product, geometry: Geometry, images: number): Algorithm =>
     algorithms.find((algorithm) => algorithm.suits(product, geometry, images))!;
 

@@ -1,9 +1,9 @@
-import type { KernelModule } from "../../kernel-module.ts";
-import type { Kernel, Runtime } from "../../runtime.ts";
+import type { Runtime } from "../../runtime.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { defineForward, forwardPlan } from "./forward.ts";
-import { depth, type Geometry, imagePixels, keyOf, resultPixels } from "./geometry.ts";
+import { depth, type Geometry, imagePixels, resultPixels } from "./geometry.ts";
 import { defineInputGrad, inputGradPlan } from "./input-grad.ts";
+import { specialised } from "./specialised.ts";
 import { defineWeightGrad, visitsPerPartial, weightGradPlan } from "./weight-grad.ts";
 
 /** Products of weights and columns (im2col): suits every convolution. */
@@ -56,20 +56,3 @@ export function columnProducts(runtime: Runtime): Algorithm {
 
 /** About how long a product of one image's group takes, at 50 multiplications and additions in a nanosecond. */
 const nanoseconds = (g: Geometry): number => (g.outputs * depth(g) * resultPixels(g)) / 25;
-
-/** Kernels that are compiled for a geometry, when they are first needed. */
-function specialised<Name extends string, Flags extends readonly boolean[]>(
-  runtime: Runtime,
-  define: (m: KernelModule<Name>, g: Geometry, ...flags: Flags) => void,
-): (g: Geometry, ...flags: Flags) => Record<Name, Kernel> {
-  const compiled = new Map<string, Record<Name, Kernel>>();
-  return (g, ...flags) => {
-    const key = `${keyOf(g)},${flags}`;
-    let kernels = compiled.get(key);
-    if (kernels === undefined) {
-      kernels = runtime.compile<Name>((m) => define(m, g, ...flags));
-      compiled.set(key, kernels);
-    }
-    return kernels;
-  };
-}

@@ -122,11 +122,24 @@ function gather(
 
 /** Adds `length` floats to floats that are `stride` floats apart. */
 function scatter(f: FunctionBuilder, to: I32, from: I32, length: number, stride: number): void {
-  if (stride === 1 && length >= 4) return addRow(f, to, from, length);
-  eachElement(f, length, (index, moving) => {
+  if (stride === 1 && length >= 4) {
+    addRow(f, to, from, length);
+    return;
+  }
+  const spread = stride === 2 ? Math.max(0, 4 * Math.floor((length - 1) / 4)) : 0;
+  // Of the second vector's targets the last is none, but the next element's predecessor.
+  eachVector(f, spread, (index, moving) => {
+    const target = plus(to, moving === null ? null : moving.shl(1));
+    const value = f.let(F32x4.load(plus(from, moving), 4 * index));
+    const zero = F32x4.const(0);
+    f.store(target, F32x4.load(target, 8 * index).add(value.shuffle(zero, [0, 4, 1, 5])), 8 * index);
+    f.store(target, F32x4.load(target, 8 * index + 16).add(value.shuffle(zero, [2, 6, 3, 7])), 8 * index + 16);
+  });
+  eachElement(f, length - spread, (index, moving) => {
     const target = plus(to, moving?.mul(stride) ?? null);
-    const value = F32.load(plus(from, moving), 4 * index);
-    f.store(target, F32.load(target, 4 * stride * index).add(value), 4 * stride * index);
+    const value = F32.load(plus(from, moving), 4 * (spread + index));
+    const offset = 4 * stride * (spread + index);
+    f.store(target, F32.load(target, offset).add(value), offset);
   });
 }
 

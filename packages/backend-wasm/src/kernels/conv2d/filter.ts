@@ -1,0 +1,76 @@
+import { F32x4, I32 } from "../../assembler/index.ts";
+import type { KernelModule } from "../../kernel-module.ts";
+import { storeLanes } from "./lanes.ts";
+
+/** A product that goes into every element of a filtered plane. */
+export interface Tap {
+  /** Where in the frame it looks, in floats from the element's own place. */
+  readonly frame: number;
+  /** Its factor's place in the weight. */
+  readonly weight: number;
+}
+
+/** A filter `to[row, column] = bias + Σ weight[tap] · frame[row, column, tap]`, summed over frames. Counts are in floats. */
+export interface Filter {
+  readonly taps: readonly Tap[];
+  readonly rows: number;
+  readonly columns: number;
+  /** From one row to the next. */
+  readonly frameRow: number;
+  readonly toRow: number;
+  /** Frames that one plane is the sum of, and from one to the next, in them and in the weight. */
+  readonly frames: number;
+  readonly nextFrame: number;
+  readonly nextWeight: number;
+  readonly bias: boolean;
+}
+
+/** Vectors of sums that a tile has. */
+const TILE_VECTORS = 8;
+
+/** Cuts a row into tiles of at most `most` vectors; where a vector of a tile begins. The last vector reaches back into the one before. */
+function tileOf(columns: number, most: number): number[] {
+  const vectors = Math.ceil(columns / 4);
+  const width = Math.ceil(vectors / Math.ceil(vectors / most));
+  return Array.from({ length: width }, (_, v) => Math.max(0, Math.min(4 * v, columns - 4)));
+}
+
+/** Defines a filter as a function of the addresses of frame, weight, bias and result. */
+export function filter(m: KernelModule<string>, { taps, rows, columns, bias: hasBias, ...layout }: Filter) {
+  const starts = tileOf(columns, TILE_VECTORS);
+  const width = Math.min(columns, 4 * starts.length);
+  const height = Math.min(rows, Math.max(1, Math.floor(TILE_VECTORS / starts.length)));
+  const vectors = Array.from({ length: height }, (_, row) => starts.map((start) => ({ row, start }))).flat();
+  return m.function(null, [I32, I32, I32, I32], (f, frame, weight, bias, to) => {
+    const sums = vectors.map(() => f.var(F32x4));
+    const value = f.var(F32x4);
+    const [from, factors, left] = [f.var(I32), f.var(I32), f.var(I32)];
+    // Tiles at the edges overlap others, whose elements they compute again.
+    f.for(0, rows, height, (r) => {
+      const row = f.let(r.ltS(rows - height).select(r, I32.const(rows - height)));
+      f.for(0, columns, width, (c) => {
+        const column = f.let(c.ltS(columns - width).select(c, I32.const(columns - width)));
+        for (const sum of sums) sum.set(hasBias ? F32x4.loadSplat(bias) : F32x4.const(0));
+        from.set(frame.add(row.mul(layout.frameRow).add(column).shl(2)));
+        factors.set(weight);
+        left.set(I32.const(layout.frames));
+        f.loop((again) => {
+          for (const tap of taps) {
+            value.set(F32x4.loadSplat(factors, 4 * tap.weight));
+            for (const [v, { row, start }] of vectors.entries()) {
+              const seen = F32x4.load(from, 4 * (row * layout.frameRow + start + tap.frame));
+              sums[v]!.set(f.madd(value, seen, sums[v]!));
+            }
+          }
+          from.set(from.add(4 * layout.nextFrame));
+          factors.set(factors.add(4 * layout.nextWeight));
+          left.set(left.sub(1));
+          again(left);
+        });
+        const at = f.let(to.add(row.mul(layout.toRow).add(column).shl(2)));
+        for (const [v, { row, start }] of vectors.entries())
+          storeLanes(f, at, sums[v]!, 4 * (row * layout.toRow + start), Math.min(4, columns));
+      });
+    });
+  });
+}
