@@ -3,7 +3,7 @@ import type { KernelModule } from "../../kernel-module.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { gatherColumns, scatterColumns } from "./columns.ts";
-import { filter, type Tap } from "./filter.ts";
+import { type Filter, filter, type Tap, tapListBytes } from "./filter.ts";
 import { frameFloats, frameOf, resultFrameOf, tapOffset } from "./frame.ts";
 import { type Geometry, imagePixels, resultPixels, taps } from "./geometry.ts";
 import { specialised } from "./specialised.ts";
@@ -29,7 +29,7 @@ export function depthwise(runtime: Runtime): Algorithm {
       const items = images * g.groups;
       const operands = bias === null ? [x, weight] : [x, weight, bias];
       const bytes = 4 * items * g.outputs * resultPixels(g);
-      const scratchBytes = 4 * frameFloats(frameOf(g));
+      const scratchBytes = 4 * frameFloats(frameOf(g)) + 8 * taps(g);
       return runtime.run("conv2d", operands, [bytes], scratchBytes, ([x, weight, bias = 0], [y], scratch) =>
         runtime.launch(kernel, items, nanoseconds(g), [x!, weight!, bias, y!], [], scratch),
       )[0]!;
@@ -38,7 +38,7 @@ export function depthwise(runtime: Runtime): Algorithm {
       const kernel = inputGrad(g).conv2dInputGrad;
       const items = images * g.groups;
       const bytes = 4 * items * imagePixels(g);
-      const scratchBytes = 4 * (g.outputs * frameFloats(resultFrameOf(g)) + imagePixels(g));
+      const scratchBytes = 4 * (g.outputs * frameFloats(resultFrameOf(g)) + imagePixels(g)) + 8 * g.outputs * taps(g);
       return runtime.run("conv2dInputGrad", [gradient, weight], [bytes], scratchBytes, (from, to, scratch) =>
         runtime.launch(kernel, items, nanoseconds(g), [from[0]!, from[1]!, to[0]!], [], scratch),
       )[0]!;
@@ -74,7 +74,7 @@ function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: boolean): v
   const frame = frameOf(g);
   const [kh, kw] = g.kernel;
   const copy = gatherColumns(m, frame, resultPixels(frame));
-  const apply = filter(m, {
+  const shape: Filter = {
     taps: Array.from({ length: kh * kw }, (_, t) => ({
       frame: tapOffset(g, frame, Math.floor(t / kw), t % kw),
       weight: t,
@@ -87,15 +87,18 @@ function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: boolean): v
     nextFrame: 0,
     nextWeight: 0,
     bias,
-  });
+  };
+  const { writeList, apply } = filter(m, shape);
   const params = { x: I32, weight: I32, bias: I32, y: I32 };
   m.kernel("conv2d", params, (f, { x, weight, bias, y }, { begin, end, scratch }) => {
+    const list = f.let(scratch.add(4 * frameFloats(frame)));
+    f.call(writeList, list);
     f.for(begin, end, 1, (plane) => {
       f.call(copy, x.add(plane.mul(4 * imagePixels(g))), I32.const(0), I32.const(frame.positions[0]), scratch);
       const output = f.let(plane.remU(g.groups).mul(g.outputs));
       const to = f.let(y.add(plane.mul(4 * g.outputs * resultPixels(g))));
       f.for(0, g.outputs, 1, () => {
-        f.call(apply, scratch, weight.add(output.mul(4 * kh * kw)), bias.add(output.shl(2)), to);
+        f.call(apply, scratch, weight.add(output.mul(4 * kh * kw)), bias.add(output.shl(2)), to, list);
         output.set(output.add(1));
         to.set(to.add(4 * resultPixels(g)));
       });
@@ -114,9 +117,11 @@ function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry): void 
   // Neighbouring columns of one residue are neighbours in the image, or else filtered aside and copied.
   const direct = g.stride[1] === 1;
   const fills = !direct || residues.length < g.stride[0];
-  const filters = residues.map(({ taps: seen, start, rows, columns }) => ({
+  const filters = residues.map(({ taps: seen, start, rows, columns }, i) => ({
     start,
-    apply: filter(m, {
+    // After the lists of those before.
+    list: residues.slice(0, i).reduce((sum, { taps }) => sum + tapListBytes({ taps, frames: g.outputs }), 0),
+    ...filter(m, {
       taps: seen,
       rows,
       columns,
@@ -130,6 +135,8 @@ function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry): void 
     spread: direct ? null : scatterColumns(m, spreadOf(g, rows, columns), 1, rows * columns),
   }));
   m.kernel("conv2dInputGrad", { g: I32, weight: I32, dx: I32 }, (f, values, { begin, end, scratch }) => {
+    const lists = f.let(scratch.add(4 * (g.outputs * frameFloats(frame) + imagePixels(g))));
+    for (const { writeList, list } of filters) f.call(writeList, lists.add(list));
     const aside = f.let(scratch.add(4 * g.outputs * frameFloats(frame)));
     f.for(begin, end, 1, (plane) => {
       const gradient = values.g.add(plane.mul(4 * g.outputs * resultPixels(g)));
@@ -137,8 +144,8 @@ function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry): void 
       const weight = f.let(values.weight.add(plane.remU(g.groups).mul(4 * g.outputs * taps(g))));
       const to = f.let(values.dx.add(plane.mul(4 * imagePixels(g))));
       if (fills) f.fill(to, I32.const(0), I32.const(4 * imagePixels(g)));
-      for (const { start, apply, spread } of filters) {
-        f.call(apply, scratch, weight, I32.const(0), direct ? to.add(4 * start) : aside);
+      for (const { start, apply, spread, list } of filters) {
+        f.call(apply, scratch, weight, I32.const(0), direct ? to.add(4 * start) : aside, lists.add(list));
         if (spread !== null) f.call(spread, aside, to.add(4 * start));
       }
     });

@@ -35,42 +35,53 @@ function tileOf(columns: number, most: number): number[] {
   return Array.from({ length: width }, (_, v) => Math.max(0, Math.min(4 * v, columns - 4)));
 }
 
-/** Defines a filter as a function of the addresses of frame, weight, bias and result. */
+/** Bytes of the list of a filter's taps. */
+export const tapListBytes = ({ taps, frames }: Pick<Filter, "taps" | "frames">): number => 8 * taps.length * frames;
+
+/**
+ * Defines a filter as a function of the addresses of frame, weight, bias, result, and the list of taps, and the function that writes the
+ * list. The taps are in memory because V8 < 13 runs out of registers where they are unrolled.
+ */
 export function filter(m: KernelModule<string>, { taps, rows, columns, bias: hasBias, ...layout }: Filter) {
   const starts = tileOf(columns, TILE_VECTORS);
   const width = Math.min(columns, 4 * starts.length);
   const height = Math.min(rows, Math.max(1, Math.floor(TILE_VECTORS / starts.length)));
   const vectors = Array.from({ length: height }, (_, row) => starts.map((start) => ({ row, start }))).flat();
-  return m.function(null, [I32, I32, I32, I32], (f, frame, weight, bias, to) => {
+  const list = Array.from({ length: layout.frames }, (_, i) =>
+    taps.map((tap) => [tap.frame + i * layout.nextFrame, tap.weight + i * layout.nextWeight] as const),
+  ).flat();
+  const writeList = m.function(null, [I32], (f, to) => {
+    for (const [i, [frame, weight]] of list.entries()) {
+      f.store(to, I32.const(4 * frame), 8 * i);
+      f.store(to, I32.const(4 * weight), 8 * i + 4);
+    }
+  });
+  const apply = m.function(null, [I32, I32, I32, I32, I32], (f, frame, weight, bias, to, list) => {
     const sums = vectors.map(() => f.var(F32x4));
     const value = f.var(F32x4);
-    const [from, factors, left] = [f.var(I32), f.var(I32), f.var(I32)];
+    const [at, seen, tap] = [f.var(I32), f.var(I32), f.var(I32)];
+    const end = f.let(list.add(tapListBytes({ taps, frames: layout.frames })));
     // Tiles at the edges overlap others, whose elements they compute again.
     f.for(0, rows, height, (r) => {
       const row = f.let(r.ltS(rows - height).select(r, I32.const(rows - height)));
       f.for(0, columns, width, (c) => {
         const column = f.let(c.ltS(columns - width).select(c, I32.const(columns - width)));
+        const from = f.let(frame.add(row.mul(layout.frameRow).add(column).shl(2)));
         for (const sum of sums) sum.set(hasBias ? F32x4.loadSplat(bias) : F32x4.const(0));
-        from.set(frame.add(row.mul(layout.frameRow).add(column).shl(2)));
-        factors.set(weight);
-        left.set(I32.const(layout.frames));
+        tap.set(list);
         f.loop((again) => {
-          for (const tap of taps) {
-            value.set(F32x4.loadSplat(factors, 4 * tap.weight));
-            for (const [v, { row, start }] of vectors.entries()) {
-              const seen = F32x4.load(from, 4 * (row * layout.frameRow + start + tap.frame));
-              sums[v]!.set(f.madd(value, seen, sums[v]!));
-            }
-          }
-          from.set(from.add(4 * layout.nextFrame));
-          factors.set(factors.add(4 * layout.nextWeight));
-          left.set(left.sub(1));
-          again(left);
+          seen.set(from.add(I32.load(tap)));
+          value.set(F32x4.loadSplat(weight.add(I32.load(tap, 4))));
+          for (const [v, { row, start }] of vectors.entries())
+            sums[v]!.set(f.madd(value, F32x4.load(seen, 4 * (row * layout.frameRow + start)), sums[v]!));
+          tap.set(tap.add(8));
+          again(tap.ne(end));
         });
-        const at = f.let(to.add(row.mul(layout.toRow).add(column).shl(2)));
+        at.set(to.add(row.mul(layout.toRow).add(column).shl(2)));
         for (const [v, { row, start }] of vectors.entries())
           storeLanes(f, at, sums[v]!, 4 * (row * layout.toRow + start), Math.min(4, columns));
       });
     });
   });
+  return { writeList, apply };
 }

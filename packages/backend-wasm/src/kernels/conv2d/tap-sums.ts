@@ -9,7 +9,7 @@ import { panelsOf } from "./tile.ts";
 /** Items for threads to share. */
 const ITEMS = 16;
 /** Taps whose sums are in registers at once. */
-const MAX_SUMS = 9;
+const MAX_SUMS = 8;
 
 /** How the gradient of the weight is cut into partial results of groups of images. */
 export function tapSumsPlan(g: Geometry, images: number) {
