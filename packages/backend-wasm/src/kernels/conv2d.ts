@@ -40,9 +40,10 @@ export function convolution(runtime: Runtime): FusedKernels {
   };
 }
 
-/** A kernel that leaves other dtypes, and images or kernels without any element, to the decomposition. */
-function float32Only<K extends (operands: never, attrs: never, out: readonly Spec[]) => readonly Block[]>(kernel: K) {
-  const accepts = ([first, second]: readonly Spec[], _: unknown, out: readonly Spec[]): boolean =>
-    out[0]!.dtype === "float32" && [first!, second!, out[0]!].every(({ shape }) => shape.slice(1).every((n) => n > 0));
-  return Object.assign(kernel as unknown as NonNullable<FusedKernels["conv2d"]>, { accepts });
-}
+/** Leaves other dtypes, and images or kernels without any element, to the decomposition. */
+const float32Only =
+  <X extends readonly (Spec | null)[], A, Y>(kernel: (operands: X, attrs: A, out: readonly Spec[]) => Y) =>
+  (operands: X, attrs: A, out: readonly Spec[]): Y | null => {
+    const shapes = [...operands.slice(0, 2), out[0]!].map((spec) => spec!.shape.slice(1));
+    return out[0]!.dtype === "float32" && shapes.flat().every((n) => n > 0) ? kernel(operands, attrs, out) : null;
+  };

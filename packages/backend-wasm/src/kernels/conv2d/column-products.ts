@@ -46,7 +46,7 @@ export function columnProducts(runtime: Runtime): Algorithm {
         const sums = to[sizes.length - 1]!;
         const cost = (visits * nanoseconds(g)) / (plan.rowBlocks * plan.blocks);
         runtime.launch(partial, items, cost, [from[0]!, from[1]!, sums, visits, all], [], scratch);
-        runtime.launch(total, outputs, (partials * depth(g)) / 4, [sums, partials, to[0]!, bias ? to[1]! : 0]);
+        runtime.launch(total, outputs, 1 + (partials * depth(g)) / 4, [sums, partials, to[0]!, bias ? to[1]! : 0]);
       });
       runtime.pager.free(blocks.pop()!);
       return blocks;

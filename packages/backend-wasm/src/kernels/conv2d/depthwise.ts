@@ -58,7 +58,7 @@ export function depthwise(runtime: Runtime): Algorithm {
         const items = plan.partials * g.groups;
         const cost = plan.images * nanoseconds(g);
         runtime.launch(partial, items, cost, [from[0]!, from[1]!, sums, plan.images, images], [], scratch);
-        runtime.launch(total, outputs, plan.partials * taps(g), [sums, plan.partials, to[0]!, bias ? to[1]! : 0]);
+        runtime.launch(total, outputs, 1 + plan.partials * taps(g), [sums, plan.partials, to[0]!, bias ? to[1]! : 0]);
       });
       runtime.pager.free(blocks.pop()!);
       return blocks;
