@@ -1,4 +1,4 @@
-import { F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts";
+import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { loadLanes, storeLanes } from "./lanes.ts";
 
@@ -56,7 +56,7 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
       const [aRow, bColumn, cRow, biasRow] = [f.let(a), f.let(b.add(at)), f.let(c.add(at)), f.let(bias)];
       for (const [i, { height, count }] of panels.entries())
         f.for(0, count, 1, () => {
-          f.call(tiles[i]!, aRow, bColumn, cRow, biasRow);
+          tiles[i]!(f, aRow, bColumn, cRow, biasRow);
           aRow.set(aRow.add(height * product.a.row));
           cRow.set(cRow.add(height * product.c.row));
           if (product.bias) biasRow.set(biasRow.add(4 * height));
@@ -65,39 +65,50 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
   });
 }
 
+/** Code that works on the addresses of `a`, `b`, `c` and `bias`. */
+type Tile = (f: FunctionBuilder, a: I32, b: I32, c: I32, bias: I32) => void;
+
 /**
- * The micro-kernel: a function of the addresses of `a`, `b`, `c` and `bias`. Its loop is as V8's register allocator likes it, one `k` in a
- * turn.
+ * The micro-kernel. Its loop is as V8's register allocator likes it, one `k` in a turn. Newer versions keep more in registers where it is a
+ * function of its own; on older ones that costs calls.
  */
-function tile(
-  m: KernelModule<string>,
+function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
+  if (m.tileRows === 4)
+    return (f, a, b, c, bias) => multiply(f, product, height, width, [f.let(a), f.let(b), c, bias]);
+  const callee = m.function(null, [I32, I32, I32, I32], (f, ...operands) => {
+    multiply(f, product, height, width, operands);
+  });
+  return (f, ...operands) => f.call(callee, ...operands);
+}
+
+function multiply(
+  f: FunctionBuilder,
   { depth, a: aStride, b: bStride, c: cStride, bias: hasBias }: MatrixProduct,
   height: number,
   width: number,
-) {
+  [a, b, c, bias]: readonly [Var<I32>, Var<I32>, I32, I32],
+): void {
   const vectors = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
-  return m.function(null, [I32, I32, I32, I32], (f, a, b, c, bias) => {
-    const sums = Array.from({ length: height }, () => locals(f, vectors));
-    const row = locals(f, vectors);
-    const value = f.var(F32x4);
-    if (hasBias)
-      for (const [r, sum] of sums.entries())
-        for (const [v, part] of sum.entries()) part.set(v === 0 ? F32x4.loadSplat(bias, 4 * r) : sum[0]!);
-    const end = f.let(a.add(depth * aStride.k));
-    f.loop((again) => {
-      for (const [v, part] of row.entries()) part.set(loadLanes(b, 16 * v, lanes(v)));
-      for (const [r, sum] of sums.entries()) {
-        value.set(F32x4.loadSplat(a, r * aStride.row));
-        for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
-      }
-      b.set(b.add(bStride.k));
-      a.set(a.add(aStride.k));
-      again(a.ne(end));
-    });
-    for (const [r, sum] of sums.entries())
-      for (const [v, part] of sum.entries()) storeLanes(f, c, part, r * cStride.row + 16 * v, lanes(v));
+  const sums = Array.from({ length: height }, () => locals(f, vectors));
+  const row = locals(f, vectors);
+  const value = f.var(F32x4);
+  for (const [r, sum] of sums.entries())
+    for (const [v, part] of sum.entries())
+      part.set(!hasBias ? F32x4.const(0) : v === 0 ? F32x4.loadSplat(bias, 4 * r) : sum[0]!);
+  const end = f.let(a.add(depth * aStride.k));
+  f.loop((again) => {
+    for (const [v, part] of row.entries()) part.set(loadLanes(b, 16 * v, lanes(v)));
+    for (const [r, sum] of sums.entries()) {
+      value.set(F32x4.loadSplat(a, r * aStride.row));
+      for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
+    }
+    b.set(b.add(bStride.k));
+    a.set(a.add(aStride.k));
+    again(a.ne(end));
   });
+  for (const [r, sum] of sums.entries())
+    for (const [v, part] of sum.entries()) storeLanes(f, c, part, r * cStride.row + 16 * v, lanes(v));
 }
 
 const locals = (f: FunctionBuilder, count: number) => Array.from({ length: count }, () => f.var(F32x4));
