@@ -73,8 +73,7 @@ type Tile = (f: FunctionBuilder, a: I32, b: I32, c: I32, bias: I32) => void;
  * function of its own; on older ones that costs calls.
  */
 function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
-  if (m.tileRows === 4)
-    return (f, a, b, c, bias) => multiply(f, product, height, width, [f.let(a), f.let(b), c, bias]);
+  if (m.tileRows === 4) return (f, a, b, c, bias) => multiply(f, product, height, width, [f.let(a), f.let(b), c, bias]);
   const callee = m.function(null, [I32, I32, I32, I32], (f, ...operands) => {
     multiply(f, product, height, width, operands);
   });

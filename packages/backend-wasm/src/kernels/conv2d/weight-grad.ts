@@ -3,6 +3,7 @@ import type { KernelModule } from "../../kernel-module.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { loadLanes, storeLanes, sumEach, sumLanes } from "./lanes.ts";
+import { type Routine, routine } from "./routine.ts";
 import { panelsOf } from "./tile.ts";
 
 /** Bytes of columns that an item works on at once: they should stay in the second-level cache. */
@@ -151,7 +152,7 @@ function dotProducts(m: KernelModule<string>, g: Geometry) {
       const row = f.let(gradient);
       for (const [i, { height, count }] of panels.entries())
         f.for(0, count, 1, () => {
-          f.call(tile[i]!, row, columns, partial, images, pixels);
+          tile[i]!(f, row, columns, partial, images, pixels);
           row.set(row.add(4 * height * resultPixels(g)));
           partial.set(partial.add(16 * height));
         });
@@ -161,41 +162,39 @@ function dotProducts(m: KernelModule<string>, g: Geometry) {
 }
 
 /** One tile of it: sums run over the pixels of several images in vectors, and their lanes are added at the end. */
-function dotTile(m: KernelModule<string>, g: Geometry, height: number) {
+function dotTile(m: KernelModule<string>, g: Geometry, height: number): Routine {
   const { pitch, imagePitch } = weightGradPlan(g);
   const rowBytes = 4 * resultPixels(g);
-  return m.function(null, [I32, I32, I32, I32, I32], (f, gradient, columns, partial, images, pixels) => {
-    const sums = Array.from({ length: height }, () => Array.from({ length: TILE_COLUMNS }, () => f.var(F32x4)));
+  return routine(m, 5, (f, gradient, columns, partial, images, pixels) => {
+    const sums = Array.from({ length: height }, () =>
+      Array.from({ length: TILE_COLUMNS }, () => f.let(F32x4.const(0))),
+    );
     const left = Array.from({ length: height }, () => f.var(F32x4));
     const right = f.var(F32x4);
-    const [a, b] = [f.var(I32), f.var(I32)];
-    const step = (lanes: number): void => {
+    const step = (a: I32, b: I32, lanes: number): void => {
       for (const [r, value] of left.entries()) value.set(loadLanes(a, r * rowBytes, lanes));
       for (let k = 0; k < TILE_COLUMNS; k++) {
         right.set(loadLanes(b, 4 * k * pitch, lanes));
         for (const [r, value] of left.entries()) sums[r]![k]!.set(f.madd(value, right, sums[r]![k]!));
       }
     };
-    const wholeBytes = f.let(pixels.and(-4).shl(2));
-    f.loop((nextImage) => {
-      a.set(gradient);
-      b.set(columns);
+    const wholeBytes = f.let(pixels!.and(-4).shl(2));
+    f.for(0, images!, 1, () => {
+      const [a, b] = [f.let(gradient!), f.let(columns!)];
       const end = f.let(a.add(wholeBytes));
       f.if(wholeBytes, () =>
         f.loop((again) => {
-          step(4);
+          step(a, b, 4);
           a.set(a.add(16));
           b.set(b.add(16));
           again(a.ne(end));
         }),
       );
-      for (const lanes of remainders(g)) f.if(pixels.and(3).eq(lanes), () => step(lanes));
-      gradient.set(gradient.add(g.groups * g.outputs * rowBytes));
-      columns.set(columns.add(4 * imagePitch));
-      images.set(images.sub(1));
-      nextImage(images);
+      for (const lanes of remainders(g)) f.if(pixels!.and(3).eq(lanes), () => step(a, b, lanes));
+      gradient!.set(gradient!.add(g.groups * g.outputs * rowBytes));
+      columns!.set(columns!.add(4 * imagePitch));
     });
-    for (const [r, sum] of sums.entries()) f.store(partial, F32x4.load(partial, 16 * r).add(sumEach(f, sum)), 16 * r);
+    for (const [r, sum] of sums.entries()) f.store(partial!, F32x4.load(partial!, 16 * r).add(sumEach(f, sum)), 16 * r);
   });
 }
 
