@@ -26,12 +26,24 @@ export function columnProducts(runtime: Runtime): Algorithm {
     },
     inputGrad(g, images, gradient, weight) {
       const plan = inputGradPlan(g);
-      const kernel = inputGrad(g).conv2dInputGrad;
+      const kernels = inputGrad(g);
       const items = images * g.groups * plan.blocks;
       const bytes = 4 * images * g.groups * g.channels * imagePixels(g);
-      return runtime.run("conv2dInputGrad", [gradient, weight], [bytes], plan.scratchBytes, (from, to, scratch) =>
-        runtime.launch(kernel, items, nanoseconds(g) / plan.blocks, [from[0]!, from[1]!, to[0]!], [], scratch),
-      )[0]!;
+      const size = g.groups * g.outputs * depth(g);
+      const cost = nanoseconds(g) / plan.blocks;
+      const blocks = runtime.run(
+        "conv2dInputGrad",
+        [gradient, weight],
+        [bytes, 4 * size],
+        plan.scratchBytes,
+        (from, to, scratch) => {
+          const [dx, transposed] = to as [number, number];
+          runtime.launch(kernels.transpose, g.groups, size / g.groups, [from[1]!, transposed]);
+          runtime.launch(kernels.conv2dInputGrad, items, cost, [from[0]!, transposed, dx], [], scratch);
+        },
+      );
+      runtime.pager.free(blocks[1]!);
+      return blocks[0]!;
     },
     weightGrad(g, images, x, gradient, bias) {
       const plan = weightGradPlan(g);

@@ -44,8 +44,8 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
   const product = matrixProduct(m, {
     rows: g.outputs,
     depth: depth(g),
-    columns: Math.floor(rows / blocks) * width,
-    a: { row: 4 * depth(g), k: 4 },
+    columns: [Math.floor(rows / blocks) * width, Math.ceil(rows / blocks) * width],
+    a: { row: 4 * depth(g) },
     b: { k: 4 * pitch },
     c: { row: 4 * pixels },
     bias,

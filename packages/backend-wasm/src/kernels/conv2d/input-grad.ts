@@ -4,6 +4,7 @@ import { gatherColumns, pitchFor, scatterColumns } from "./columns.ts";
 import { servesAsColumns } from "./forward.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { matrixProduct } from "./tile.ts";
+import { defineTranspose } from "./transpose.ts";
 
 /** Bytes of columns that one item works on: they should stay in the second-level cache. */
 const COLUMN_BYTES = 128 * 1024;
@@ -35,10 +36,10 @@ export function inputGradPlan(g: Geometry): InputGradPlan {
 }
 
 /**
- * Defines the gradient of the image: the transposed weight times the result's gradient gives that of the columns, which adds up to that of
+ * Defines the gradient of the image, given the transposed weight: it times the result's gradient gives that of the columns, which adds up to that of
  * the image. An item is a block of channels of an image's group.
  */
-export function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry): void {
+export function defineInputGrad(m: KernelModule<"conv2dInputGrad" | "transpose">, g: Geometry): void {
   const { blocks, pitch, direct, copyPitch } = inputGradPlan(g);
   const pixels = resultPixels(g);
   const channels = g.channels / blocks;
@@ -48,13 +49,14 @@ export function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry)
   const product = matrixProduct(m, {
     rows,
     depth: g.outputs,
-    columns: pixels,
-    a: { row: 4, k: 4 * depth(g) },
+    columns: [pixels],
+    a: { row: 4 * g.outputs },
     b: { k: 4 * (copyPitch ?? pixels) },
     c: { row: 4 * pitch },
     bias: false,
   });
   const scatter = direct ? null : scatterColumns(m, g, channels, pitch);
+  defineTranspose(m, "transpose", g.outputs, depth(g));
   m.kernel("conv2dInputGrad", { g: I32, weight: I32, dx: I32 }, (f, values, { begin, end, scratch }) => {
     f.for(begin, end, 1, (item) => {
       const block = f.let(item.remU(blocks));
@@ -68,7 +70,8 @@ export function defineInputGrad(m: KernelModule<"conv2dInputGrad">, g: Geometry)
         gradient.set(scratch);
         columns.set(scratch.add(4 * g.outputs * copyPitch!));
       }
-      const weight = values.weight.add(group.remU(g.groups).mul(4 * g.outputs * depth(g))).add(block.mul(4 * rows));
+      const firstRow = group.remU(g.groups).mul(depth(g)).add(block.mul(rows));
+      const weight = values.weight.add(firstRow.mul(4 * g.outputs));
       f.call(product, weight, gradient, scatter === null ? planes : columns, I32.const(0), I32.const(pixels));
       if (scatter !== null) {
         f.fill(planes, I32.const(0), I32.const(channels * planeBytes));

@@ -1,15 +1,16 @@
 import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { loadLanes, storeLanes } from "./lanes.ts";
+import { type Routine, routine } from "./routine.ts";
 
 /** A product `c[row, column] = bias[row] + Σ a[row, k] · b[k, column]` whose sizes are known. All strides are in bytes. */
 export interface MatrixProduct {
   readonly rows: number;
   /** The number of products in a sum. */
   readonly depth: number;
-  /** The least number of columns that it is called with. Below a tile's it is the only one. */
-  readonly columns: number;
-  readonly a: { readonly row: number; readonly k: number };
+  /** All numbers of columns that it is called with. */
+  readonly columns: readonly number[];
+  readonly a: { readonly row: number };
   readonly b: { readonly k: number };
   readonly c: { readonly row: number };
   readonly bias: boolean;
@@ -38,76 +39,101 @@ const vectorsFor = (height: number): number => (height > 3 ? 2 : height === 3 ? 
 /** The tallest tile: without a fused multiply-add every product takes a register too. */
 const tallest = ({ tileRows, target }: KernelModule<string>): number => (target.relaxed ? tileRows : 4);
 
+/** Bytes of `b` that should stay in the first-level cache while all rows of `a` meet them, and the depth that this leaves to a tile. */
+const BLOCK_BYTES = 16 * 1024;
+const MAX_DEPTH = 384;
+
 /**
  * Defines a product as a function of the addresses of `a`, `b`, `c` and `bias`, and of the number of columns.
  *
  * Operands are read where they are, with constants for strides, so nothing is packed. Where the columns are no multiple of a tile's, the
- * last tile overlaps the one before it: it writes the same bits again.
+ * last tile overlaps the one before it: it writes the same bits again. Sums too deep for the cache go on from what `c` has of them; there
+ * nothing may overlap, and the last tile has a width of its own.
  */
 export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
-  const panels = panelsOf(product.rows, tallest(m));
-  const vectors = Math.min(vectorsFor(panels[0]!.height), Math.ceil(product.columns / 4));
-  const width = Math.min(4 * vectors, product.columns);
-  const tiles = panels.map(({ height }) => tile(m, product, height, width));
+  const { rows, depth, a: aStride, b: bStride, c: cStride } = product;
+  const panels = panelsOf(rows, tallest(m));
+  const least = Math.min(...product.columns);
+  const width = Math.min(4 * vectorsFor(panels[0]!.height), least);
+  const steps = Math.ceil(depth / Math.ceil(depth / MAX_DEPTH));
+  const deep = steps < depth;
+  const widths = new Set([width, ...(deep ? product.columns.map((count) => count % width) : [])]);
+  widths.delete(0);
+  const tiles = panels.map(({ height }) => new Map([...widths].map((w) => [w, tile(m, product, height, w)])));
+  const blockColumns = width * Math.max(1, Math.floor(BLOCK_BYTES / (4 * steps * width)));
   return m.function(null, [I32, I32, I32, I32, I32], (f, a, b, c, bias, columns) => {
-    const last = f.let(columns.sub(width));
-    f.for(0, columns, width, (column) => {
-      const at = f.let(column.ltS(last).select(column, last).shl(2));
-      const [aRow, bColumn, cRow, biasRow] = [f.let(a), f.let(b.add(at)), f.let(c.add(at)), f.let(bias)];
-      for (const [i, { height, count }] of panels.entries())
-        f.for(0, count, 1, () => {
-          tiles[i]!(f, aRow, bColumn, cRow, biasRow);
-          aRow.set(aRow.add(height * product.a.row));
-          cRow.set(cRow.add(height * product.c.row));
-          if (product.bias) biasRow.set(biasRow.add(4 * height));
-        });
+    const whole = f.let(deep ? columns.sub(columns.remU(width)) : columns);
+    f.for(0, depth, steps, (k) => {
+      const length = f.let(smaller(I32.const(steps), f.let(I32.const(depth).sub(k))).shl(2));
+      f.for(0, columns, blockColumns, (block) => {
+        const [aRow, bRow, cRow] = [f.let(a), f.let(b), f.let(c)];
+        const biasRow = f.let(bias);
+        const blockEnd = f.let(smaller(f.let(block.add(blockColumns)), whole));
+        for (const [i, { height, count }] of panels.entries())
+          f.for(0, count, 1, () => {
+            const multiply = (w: number, column: I32): void => {
+              const at = f.let(column.shl(2));
+              tiles[i]!.get(w)!(f, aRow, bRow.add(at), cRow.add(at), biasRow, length, k);
+            };
+            f.for(block, blockEnd, width, (column) => {
+              multiply(width, deep ? column : smaller(column, f.let(columns.sub(width))));
+            });
+            for (const rest of widths)
+              if (rest < width && deep)
+                f.if(columns.sub(whole).eq(rest).and(block.add(blockColumns).geS(columns)), () =>
+                  multiply(rest, whole),
+                );
+            aRow.set(aRow.add(height * aStride.row));
+            cRow.set(cRow.add(height * cStride.row));
+            if (product.bias) biasRow.set(biasRow.add(4 * height));
+          });
+      });
+      if (deep) {
+        a.set(a.add(4 * steps));
+        b.set(b.add(steps * bStride.k));
+      }
     });
   });
 }
 
-/** Code that works on the addresses of `a`, `b`, `c` and `bias`. */
-type Tile = (f: FunctionBuilder, a: I32, b: I32, c: I32, bias: I32) => void;
+const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
 /**
- * The micro-kernel. Its loop is as V8's register allocator likes it, one `k` in a turn. Newer versions keep more in registers where it is a
- * function of its own; on older ones that costs calls.
+ * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, and the depth before it. Its loop is
+ * as V8's register allocator likes it, one `k` in a turn.
  */
-function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
-  if (m.tileRows === 4) return (f, a, b, c, bias) => multiply(f, product, height, width, [f.let(a), f.let(b), c, bias]);
-  const callee = m.function(null, [I32, I32, I32, I32], (f, ...operands) => {
-    multiply(f, product, height, width, operands);
-  });
-  return (f, ...operands) => f.call(callee, ...operands);
-}
-
-function multiply(
-  f: FunctionBuilder,
-  { depth, a: aStride, b: bStride, c: cStride, bias: hasBias }: MatrixProduct,
-  height: number,
-  width: number,
-  [a, b, c, bias]: readonly [Var<I32>, Var<I32>, I32, I32],
-): void {
+function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Routine {
+  const { a: aStride, b: bStride, c: cStride } = product;
   const vectors = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
-  const sums = Array.from({ length: height }, () => locals(f, vectors));
-  const row = locals(f, vectors);
-  const value = f.var(F32x4);
-  for (const [r, sum] of sums.entries())
-    for (const [v, part] of sum.entries())
-      part.set(!hasBias ? F32x4.const(0) : v === 0 ? F32x4.loadSplat(bias, 4 * r) : sum[0]!);
-  const end = f.let(a.add(depth * aStride.k));
-  f.loop((again) => {
-    for (const [v, part] of row.entries()) part.set(loadLanes(b, 16 * v, lanes(v)));
-    for (const [r, sum] of sums.entries()) {
-      value.set(F32x4.loadSplat(a, r * aStride.row));
-      for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
-    }
-    b.set(b.add(bStride.k));
-    a.set(a.add(aStride.k));
-    again(a.ne(end));
+  return routine(m, 6, (f, ...args) => {
+    const [a, b, c, bias, length, before] = args as [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
+    const sums = Array.from({ length: height }, () => locals(f, vectors));
+    const each = (body: (sum: Var<F32x4>, r: number, v: number) => void): void => {
+      for (const [r, sum] of sums.entries()) for (const [v, part] of sum.entries()) body(part, r, v);
+    };
+    const start = (): void =>
+      each((sum, r, v) =>
+        sum.set(!product.bias ? F32x4.const(0) : v === 0 ? F32x4.loadSplat(bias, 4 * r) : sums[r]![0]!),
+      );
+    const goOn = (): void => each((sum, r, v) => sum.set(loadLanes(c, r * cStride.row + 16 * v, lanes(v))));
+    if (product.depth > MAX_DEPTH) f.if(before.eqz(), start, goOn);
+    else start();
+    const row = locals(f, vectors);
+    const value = f.var(F32x4);
+    const end = f.let(a.add(length));
+    f.loop((again) => {
+      for (const [v, part] of row.entries()) part.set(loadLanes(b, 16 * v, lanes(v)));
+      for (const [r, sum] of sums.entries()) {
+        value.set(F32x4.loadSplat(a, r * aStride.row));
+        for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
+      }
+      b.set(b.add(bStride.k));
+      a.set(a.add(4));
+      again(a.ne(end));
+    });
+    each((sum, r, v) => storeLanes(f, c, sum, r * cStride.row + 16 * v, lanes(v)));
   });
-  for (const [r, sum] of sums.entries())
-    for (const [v, part] of sum.entries()) storeLanes(f, c, part, r * cStride.row + 16 * v, lanes(v));
 }
 
 const locals = (f: FunctionBuilder, count: number) => Array.from({ length: count }, () => f.var(F32x4));
