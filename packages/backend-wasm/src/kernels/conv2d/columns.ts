@@ -57,25 +57,26 @@ export function scatterColumns(m: KernelModule<string>, g: Geometry, channels: n
   const { kernel, positions, stride, padding, dilation } = g;
   const [width, count] = [g.image[1], positions[1]];
   return m.function(null, [I32, I32], (f, columns, plane) => {
-    const seenRows = Array.from({ length: kernel[0] }, (_, i) => visible(g, 0, i));
     f.for(0, channels, 1, () => {
-      for (const [i, rows] of seenRows.entries())
+      f.for(0, kernel[0], 1, (i) => {
+        const first = f.let(i.mul(dilation[0]).sub(padding[0]));
         for (let j = 0; j < kernel[1]; j++) {
           const seen = visible(g, 1, j);
-          const [y, x] = [
-            rows.from * stride[0] - padding[0] + i * dilation[0],
-            seen.from * stride[1] - padding[1] + j * dilation[1],
-          ];
-          const from = f.let(columns.add(4 * ((i * kernel[1] + j) * pitch + rows.from * count + seen.from)));
-          const to = f.let(plane.add(4 * (y * width + x)));
-          // One element of the kernel after the other, because a row that was just written cannot be read at another offset yet.
-          f.for(rows.from, rows.to, 1, () => {
-            scatter(f, to, from, seen.to - seen.from, stride[1]);
+          const pixel = seen.from * stride[1] - padding[1] + j * dilation[1];
+          const from = f.let(columns.add(4 * (j * pitch + seen.from)));
+          const y = f.let(first);
+          // All rows for one j after the other: a row that was just written cannot be read at another offset for a while.
+          f.for(0, positions[0], 1, () => {
+            f.if(y.ltU(I32.const(g.image[0])), () => {
+              const to = f.let(plane.add(y.mul(width).add(pixel).shl(2)));
+              scatter(f, to, from, seen.to - seen.from, stride[1]);
+            });
             from.set(from.add(4 * count));
-            to.set(to.add(4 * width * stride[0]));
+            y.set(y.add(stride[0]));
           });
         }
-      columns.set(columns.add(4 * kernel[0] * kernel[1] * pitch));
+        columns.set(columns.add(4 * kernel[1] * pitch));
+      });
       plane.set(plane.add(4 * imagePixels(g)));
     });
   });
