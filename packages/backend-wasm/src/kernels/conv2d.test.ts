@@ -1,15 +1,16 @@
-import { type Backend, type Conv2dAttrs, type Shape, sizeOf, type TypedArray } from "@descent/core";
+import { type Conv2dAttrs, type Shape, sizeOf, type TypedArray } from "@descent/core";
 import { arbitraries, expectClose, FUSED_KERNELS } from "@descent/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { detectEngine } from "../engine.ts";
-import { wasm } from "../index.ts";
+import type { FusedKernels } from "../reference.ts";
 import { Runtime } from "../runtime.ts";
 import { backendOver } from "../wasm.ts";
 import type { Algorithm } from "./conv2d/algorithm.ts";
 import { columnProducts } from "./conv2d/column-products.ts";
 import { depthwise } from "./conv2d/depthwise.ts";
 import { type Geometry, geometryOf, keyOf } from "./conv2d/geometry.ts";
+import { convolution } from "./conv2d.ts";
 
 interface Case {
   readonly image: Shape;
@@ -198,17 +199,18 @@ describe.each(ALGORITHMS)("convolution by $name", ({ make, random, layers }) => 
 });
 
 describe("convolution", () => {
-  const backend: Backend = wasm({ threads: 1 });
+  const runtime = new Runtime(detectEngine({ relaxedSimd: true, threads: true }), 1);
+  const backend = backendOver(runtime);
   const attrs: Conv2dAttrs = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
-  const kernel = (shape: Shape, dtype: "float32" | "float64") => {
-    const x = {
+  const result = (fused: FusedKernels, image: Shape, dtype: "float32" | "float64" = "float32") => {
+    const [n, c, h, w] = image as [number, number, number, number];
+    const operand = (shape: Shape) => ({
       shape,
       dtype,
-      handle: backend.upload(new (dtype === "float32" ? Float32Array : Float64Array)(sizeOf(shape)), { shape, dtype }),
-    };
-    const weight = { shape: [2, shape[1]!, 1, 1], dtype, handle: x.handle };
-    return backend.fused!.conv2d!([x, weight, null], attrs as never, [
-      { shape: [1, 2, shape[2]! + 2, shape[3]! + 2], dtype },
+      handle: backend.upload(new Float32Array(sizeOf(shape)), { shape, dtype }),
+    });
+    return fused.conv2d!([operand(image), operand([2, c, 1, 1]), null], attrs as never, [
+      { shape: [n, 2, h + 2, w + 2], dtype },
     ]);
   };
 
@@ -218,9 +220,17 @@ describe("convolution", () => {
   });
 
   test("leaves float64 and empty images to the decomposition", () => {
-    expect(kernel([1, 2, 3, 3], "float32")).not.toBeNull();
-    expect(kernel([1, 2, 3, 3], "float64")).toBeNull();
-    expect(kernel([1, 2, 0, 3], "float32")).toBeNull();
-    expect(kernel([1, 0, 3, 3], "float32")).toBeNull();
+    const fused = convolution(runtime);
+    expect(result(fused, [1, 2, 3, 3])).not.toBeNull();
+    expect(result(fused, [1, 2, 3, 3], "float64")).toBeNull();
+    expect(result(fused, [1, 2, 0, 3])).toBeNull();
+    expect(result(fused, [1, 0, 3, 3])).toBeNull();
+  });
+
+  test("leaves geometries beyond a limit to the decomposition", () => {
+    const fused = convolution(runtime, 1);
+    expect(result(fused, [1, 2, 3, 3])).not.toBeNull();
+    expect(result(fused, [1, 2, 3, 4])).toBeNull();
+    expect(result(fused, [5, 2, 3, 3])).not.toBeNull();
   });
 });

@@ -4,29 +4,37 @@ import type { Runtime } from "../runtime.ts";
 import type { Algorithm, Product } from "./conv2d/algorithm.ts";
 import { columnProducts } from "./conv2d/column-products.ts";
 import { depthwise } from "./conv2d/depthwise.ts";
-import { type Geometry, geometryOf } from "./conv2d/geometry.ts";
+import { type Geometry, geometryOf, keyOf } from "./conv2d/geometry.ts";
 
 type X = Operand<Block>;
 
+/** Geometries that kernels are compiled for. Code is never freed, so a program with ever new ones has to do without in the end. */
+const MAX_GEOMETRIES = 1000;
+
 /** `conv2d` and its gradients in float32. */
-export function convolution(runtime: Runtime): FusedKernels {
+export function convolution(runtime: Runtime, maxGeometries = MAX_GEOMETRIES): FusedKernels {
   // In the order in which they are asked; the last one suits everything.
   const algorithms: readonly Algorithm[] = [depthwise(runtime), columnProducts(runtime)];
-  const choose = (product: Product, geometry: Geometry, images: number): Algorithm =>
-    algorithms.find((algorithm) => algorithm.suits(product, geometry, images))!;
+  const geometries = new Set<string>();
+
+  function choose(product: Product, geometry: Geometry, images: number): Algorithm | null {
+    if (geometries.size >= maxGeometries && !geometries.has(keyOf(geometry))) return null;
+    geometries.add(keyOf(geometry));
+    return algorithms.find((algorithm) => algorithm.suits(product, geometry, images))!;
+  }
 
   return {
     conv2d: float32Only(([x, weight, bias]: readonly [X, X, X | null], attrs: Conv2dAttrs) => {
       const geometry = geometryOf(x.shape, weight.shape, attrs);
       const [images] = x.shape as readonly [number];
       const algorithm = choose("forward", geometry, images);
-      return [algorithm.forward(geometry, images, x.handle, weight.handle, bias?.handle ?? null)];
+      return algorithm && [algorithm.forward(geometry, images, x.handle, weight.handle, bias?.handle ?? null)];
     }),
     conv2dInputGrad: float32Only(([g, weight]: readonly [X, X], attrs: Conv2dAttrs & { readonly image: Shape }) => {
       const geometry = geometryOf(attrs.image, weight.shape, attrs);
       const [images] = g.shape as readonly [number];
       const algorithm = choose("inputGrad", geometry, images);
-      return [algorithm.inputGrad(geometry, images, g.handle, weight.handle)];
+      return algorithm && [algorithm.inputGrad(geometry, images, g.handle, weight.handle)];
     }),
     conv2dWeightGrad: float32Only(
       ([x, g]: readonly [X, X], attrs: Conv2dAttrs & { readonly weight: Shape }, out: readonly Spec[]) => {
@@ -34,7 +42,7 @@ export function convolution(runtime: Runtime): FusedKernels {
         const [images] = x.shape as readonly [number];
         const algorithm = choose("weightGrad", geometry, images);
         // A second output is the gradient of the bias.
-        return algorithm.weightGrad(geometry, images, x.handle, g.handle, out.length > 1);
+        return algorithm && algorithm.weightGrad(geometry, images, x.handle, g.handle, out.length > 1);
       },
     ),
   };

@@ -20,11 +20,12 @@ export function lastLanes(value: F32x4, count: number): F32x4 {
   return value.shuffle(F32x4.const(0), [4, count > 2 ? 1 : 4, count > 1 ? 2 : 4, 3]);
 }
 
-/** The sum of the lanes of each of four vectors. */
+/** The sum of the lanes of each of up to four vectors, and zeros. */
 export function sumEach(f: FunctionBuilder, vectors: readonly F32x4[]): F32x4 {
-  const half = (a: F32x4, b: F32x4): F32x4 => f.let(a.shuffle(b, [0, 1, 4, 5]).add(a.shuffle(b, [2, 3, 6, 7])));
-  const [a, b] = [half(vectors[0]!, vectors[1]!), half(vectors[2]!, vectors[3]!)];
-  return a.shuffle(b, [0, 2, 4, 6]).add(a.shuffle(b, [1, 3, 5, 7]));
+  const [a, b, c, d] = [0, 1, 2, 3].map((i) => vectors[i] ?? F32x4.const(0)) as [F32x4, F32x4, F32x4, F32x4];
+  const half = (x: F32x4, y: F32x4): F32x4 => f.let(x.shuffle(y, [0, 1, 4, 5]).add(x.shuffle(y, [2, 3, 6, 7])));
+  const [first, second] = [half(a, b), half(c, d)];
+  return first.shuffle(second, [0, 2, 4, 6]).add(first.shuffle(second, [1, 3, 5, 7]));
 }
 
 /** The sum of the lanes. */

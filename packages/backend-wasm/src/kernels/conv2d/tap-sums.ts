@@ -96,11 +96,9 @@ function sumTaps(m: KernelModule<string>, g: Geometry, { first, count, at }: Ret
       if (width % 4 !== 0) step(width % 4);
       framed.set(framed.add(4 * (g.stride[0] * frame.positions[1] - width)));
     });
-    const zero = F32x4.const(0);
     for (let t = 0; t < count; t += 4) {
-      const four = [0, 1, 2, 3].map((i) => sums[t + i] ?? zero);
       const offset = 4 * (at + t);
-      f.store(row, F32x4.load(row, offset).add(sumEach(f, four)), offset);
+      f.store(row, F32x4.load(row, offset).add(sumEach(f, sums.slice(t, t + 4))), offset);
     }
   });
 }

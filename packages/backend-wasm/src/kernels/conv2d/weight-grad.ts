@@ -47,13 +47,13 @@ export function weightGradPlan(g: Geometry): WeightGradPlan {
   const pixels = resultPixels(g);
   const rowBlocks = Math.max(1, Math.floor(rows / Math.ceil(ENOUGH_PIXELS / width)));
   const images = rowBlocks > 1 ? 1 : Math.ceil(ENOUGH_PIXELS / pixels);
-  const direct = isPointwise(g) && g.channels % TILE_COLUMNS === 0;
+  const direct = isPointwise(g);
   const pitch = direct ? pixels : pitchFor(Math.ceil(rows / rowBlocks) * width);
   const most = Math.max(1, Math.floor(COLUMN_BYTES / (4 * taps(g) * pitch * images)));
   let blocks = Math.ceil(g.channels / most);
-  while (g.channels % blocks !== 0 || (direct && (g.channels / blocks) % TILE_COLUMNS !== 0)) blocks++;
+  while (g.channels % blocks !== 0) blocks++;
   const tiles = Math.ceil(depth(g) / blocks / TILE_COLUMNS);
-  const columnFloats = tiles * TILE_COLUMNS * pitch;
+  const columnFloats = (depth(g) / blocks) * pitch;
   return {
     blocks,
     rowBlocks,
@@ -83,19 +83,12 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
   const plan = weightGradPlan(g);
   const [rows, width] = g.positions;
   const channels = g.channels / plan.blocks;
-  const length = channels * taps(g);
   const planeBytes = 4 * imagePixels(g);
   const columns = plan.direct ? null : gatherColumns(m, { ...g, channels }, plan.pitch);
   const product = dotProducts(m, g);
   const sums = bias ? rowSums(m, g) : null;
-  const padding = plan.tiles * TILE_COLUMNS - length;
   const params = { x: I32, g: I32, partial: I32, visits: I32, all: I32 };
   m.kernel("partial", params, (f, values, { begin, end, scratch }) => {
-    // Rows that only fill up the last tile may hold anything but numbers that slow the machine down.
-    for (let image = 0; padding > 0 && image < plan.images; image++) {
-      const rest = scratch.add(4 * (image * plan.imagePitch + length * plan.pitch));
-      f.fill(rest, I32.const(0), I32.const(4 * padding * plan.pitch));
-    }
     f.for(begin, end, 1, (item) => {
       const block = f.let(item.remU(plan.blocks));
       const group = f.let(item.divU(plan.blocks).remU(g.groups));
@@ -144,36 +137,41 @@ const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
  * numbers of images and pixels.
  */
 function dotProducts(m: KernelModule<string>, g: Geometry) {
-  const { pitch, tiles } = weightGradPlan(g);
+  const { pitch, blocks } = weightGradPlan(g);
   const panels = panelsOf(g.outputs, TILE_ROWS);
-  const tile = panels.map(({ height }) => dotTile(m, g, height));
+  const length = depth(g) / blocks;
+  const bands = [
+    { width: TILE_COLUMNS, count: Math.floor(length / TILE_COLUMNS) },
+    { width: length % TILE_COLUMNS, count: 1 },
+  ]
+    .filter(({ width, count }) => width > 0 && count > 0)
+    .map((band) => ({ ...band, tiles: panels.map(({ height }) => dotTile(m, g, height, band.width)) }));
   return m.function(null, [I32, I32, I32, I32, I32], (f, gradient, columns, partial, images, pixels) => {
-    f.for(0, tiles, 1, () => {
-      const row = f.let(gradient);
-      for (const [i, { height, count }] of panels.entries())
-        f.for(0, count, 1, () => {
-          tile[i]!(f, row, columns, partial, images, pixels);
-          row.set(row.add(4 * height * resultPixels(g)));
-          partial.set(partial.add(16 * height));
-        });
-      columns.set(columns.add(4 * TILE_COLUMNS * pitch));
-    });
+    for (const band of bands)
+      f.for(0, band.count, 1, () => {
+        const row = f.let(gradient);
+        for (const [i, { height, count }] of panels.entries())
+          f.for(0, count, 1, () => {
+            band.tiles[i]!(f, row, columns, partial, images, pixels);
+            row.set(row.add(4 * height * resultPixels(g)));
+            partial.set(partial.add(16 * height));
+          });
+        columns.set(columns.add(4 * TILE_COLUMNS * pitch));
+      });
   });
 }
 
-/** One tile of it: sums run over the pixels of several images in vectors, and their lanes are added at the end. */
-function dotTile(m: KernelModule<string>, g: Geometry, height: number): Routine {
+/** One tile of it, `width` columns of the weight wide: sums run over the pixels of several images in vectors, and their lanes are added at the end. */
+function dotTile(m: KernelModule<string>, g: Geometry, height: number, width: number): Routine {
   const { pitch, imagePitch } = weightGradPlan(g);
   const rowBytes = 4 * resultPixels(g);
   return routine(m, 5, (f, gradient, columns, partial, images, pixels) => {
-    const sums = Array.from({ length: height }, () =>
-      Array.from({ length: TILE_COLUMNS }, () => f.let(F32x4.const(0))),
-    );
+    const sums = Array.from({ length: height }, () => Array.from({ length: width }, () => f.let(F32x4.const(0))));
     const left = Array.from({ length: height }, () => f.var(F32x4));
     const right = f.var(F32x4);
     const step = (a: I32, b: I32, lanes: number): void => {
       for (const [r, value] of left.entries()) value.set(loadLanes(a, r * rowBytes, lanes));
-      for (let k = 0; k < TILE_COLUMNS; k++) {
+      for (let k = 0; k < width; k++) {
         right.set(loadLanes(b, 4 * k * pitch, lanes));
         for (const [r, value] of left.entries()) sums[r]![k]!.set(f.madd(value, right, sums[r]![k]!));
       }
