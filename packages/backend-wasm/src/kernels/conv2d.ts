@@ -42,7 +42,7 @@ export function convolution(runtime: Runtime, maxGeometries = MAX_GEOMETRIES): F
         const [images] = x.shape as readonly [number];
         const algorithm = choose("weightGrad", geometry, images);
         // A second output is the gradient of the bias.
-        return algorithm && algorithm.weightGrad(geometry, images, x.handle, g.handle, out.length > 1);
+        return algorithm?.weightGrad(geometry, images, x.handle, g.handle, out.length > 1) ?? null;
       },
     ),
   };
