@@ -1,67 +1,63 @@
-import { arch, cpus, platform } from "node:os";
-import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
-import { getBackend, manualSeed } from "descent";
-import { WORKLOADS, type Workload } from "./workloads.ts";
+import { OURS, ours, PEERS } from "./contenders.ts";
+import { simdLimit } from "./limit.ts";
+import { measure } from "./measure.ts";
+import { help, type Options, parseOptions, UsageError } from "./options.ts";
+import { Missing } from "./peers/install.ts";
+import { Contender, NoTime } from "./protocol/contender.ts";
+import { commitName, type Machine, machineName } from "./report/machine.ts";
+import { markdown, text } from "./report/print.ts";
+import { type Measured, tablesOf } from "./report/table.ts";
 
-const HELP = `npm run bench -- [workload…] [--rounds 15] [--json]
-
-${WORKLOADS.map(({ name, what }) => `  ${name.padEnd(8)}${what}`).join("\n")}`;
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: "string", default: "15" }, json: { type: "boolean" }, help: { type: "boolean" } },
-});
-
-interface Result {
-  readonly name: string;
-  readonly what: string;
-  /** Microseconds of a call: the fastest sample, the middle one, and the slowest. */
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
-
-/** Samples every workload once per round, so that a slow minute of the machine hits all of them alike. */
-function measure(workloads: readonly Workload[], rounds: number): Result[] {
-  const runs = workloads.map((workload) => ({ workload, call: workload.make(), samples: [] as number[] }));
-  for (const { call, workload } of runs) for (let i = 0; i < Math.max(3, workload.repeat); i++) call();
-  for (let round = 0; round < rounds; round++)
-    for (const { call, workload, samples } of runs) {
-      const start = performance.now();
-      for (let i = 0; i < workload.repeat; i++) call();
-      samples.push(((performance.now() - start) * 1000) / workload.repeat);
+/** Starts ours and the others; those that cannot start are errors, or left out if `all` were asked for. */
+async function contendersOf(options: Options): Promise<Pick<Machine, "leftOut"> & { contenders: Contender[] }> {
+  const contenders = [new Contender(OURS, ours(options), options.budget)];
+  const leftOut: [string, string][] = [];
+  await contenders[0]!.start();
+  for (const name of options.against)
+    try {
+      const contender = new Contender(name, await PEERS[name](options), options.budget);
+      await contender.start();
+      contenders.push(contender);
+    } catch (error) {
+      if (!(error instanceof Missing || error instanceof NoTime)) throw error;
+      if (options.named) throw new Missing(`${name} cannot take part: ${error.message}`);
+      console.error(`bench: ${name} is left out: ${error.message}`);
+      leftOut.push([name, error.message]);
     }
-  return runs.map(({ workload: { name, what }, samples }) => {
-    const sorted = samples.sort((a, b) => a - b);
-    return { name, what, min: sorted[0]!, median: sorted[sorted.length >> 1]!, max: sorted.at(-1)! };
-  });
+  return { contenders, leftOut };
 }
 
-function main(): void {
-  const unknown = positionals.filter((name) => !WORKLOADS.some((workload) => workload.name === name));
-  const rounds = Number(values.rounds);
-  if (values.help || unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-    if (!values.help) console.error(`bench: cannot run ${unknown.join(", ") || `${values.rounds} rounds`}\n`);
-    console.log(HELP);
-    process.exitCode = values.help ? 0 : 2;
-    return;
+async function main(options: Options): Promise<void> {
+  const limit = simdLimit();
+  const { contenders, leftOut } = await contendersOf(options);
+  const measured: Measured[] = [];
+  for (const [i, workload] of options.workloads.entries()) {
+    console.error(`bench: ${i + 1}/${options.workloads.length} ${workload.name}`);
+    measured.push({ workload, results: await measure(workload.task, contenders, options.rounds) });
   }
-  manualSeed(0);
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ${platform()} ${arch()}, Node ${process.version}, backend ${getBackend().name}`;
-  const workloads = WORKLOADS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-  const results = measure(workloads, rounds);
-  if (values.json) console.log(JSON.stringify({ machine, rounds, results }));
-  else print(machine, rounds, results);
+  for (const contender of contenders) contender.stop();
+  const machine: Machine = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: machineName(),
+    commit: commitName(),
+    rounds: options.rounds,
+    threads: options.threads,
+    limit,
+    contenders: contenders.map(({ name, hello }) => ({ name, ...hello! })),
+    leftOut,
+  };
+  if (options.format === "json") return console.log(JSON.stringify({ ...machine, measured }));
+  const names = contenders.map(({ name }) => name);
+  const tables = tablesOf(measured, names, limit * options.threads);
+  console.log((options.format === "markdown" ? markdown : text)(machine, tables));
 }
 
-function print(machine: string, rounds: number, results: readonly Result[]): void {
-  const time = (us: number): string =>
-    us < 1 ? `${(us * 1000).toFixed(0)} ns` : us < 1000 ? `${us.toFixed(2)} µs` : `${(us / 1000).toFixed(1)} ms`;
-  console.log(`${machine}\n${rounds} interleaved rounds, time of one call\n`);
-  console.log(`${"".padEnd(46)}${["min", "median", "max"].map((head) => head.padStart(12)).join("")}`);
-  for (const { what, min, median, max } of results)
-    console.log(`${what.padEnd(46)}${[min, median, max].map((us) => time(us).padStart(12)).join("")}`);
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === null) console.log(help());
+  else await main(options);
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof Missing || error instanceof NoTime)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exit(error instanceof UsageError ? 2 : 1);
 }
-
-main();
