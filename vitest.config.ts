@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "docs/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts", "docs/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.slow.test.ts"], // vitest.slow.config.ts
     setupFiles: ["packages/testing/src/setup.ts"],
   },

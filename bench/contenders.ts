@@ -12,6 +12,8 @@ export interface Setting {
   readonly python: string | null;
 }
 
+const PATIENCE = 30;
+
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
 /** A contender that Node runs; the collector can be called so that each task begins with a clean heap. */
@@ -19,6 +21,7 @@ const node = (file: string, ...args: readonly string[]): Launch => ({
   command: process.execPath,
   args: ["--expose-gc", "--import", "tsx", path(file), ...args],
   env: {},
+  patience: PATIENCE,
 });
 
 /** Our side. */
@@ -32,7 +35,7 @@ function torch(threads: number, python: string | null, ...args: readonly string[
   const count = String(threads);
   // The pools of OpenMP and MKL are made when torch is imported.
   const env = { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, PYTHONUNBUFFERED: "1" };
-  return { command, args: [path("peers/torch.py"), count, ...args], env };
+  return { command, args: [path("peers/torch.py"), count, ...args], env, patience: PATIENCE };
 }
 
 /** The others: how to start them. Whatever they need is looked for, or installed, first. */
@@ -40,7 +43,8 @@ export const PEERS = {
   torch: ({ threads, python }) => torch(threads, python),
   "torch-tuned": ({ threads, python }) => torch(threads, python, "tuned"),
   "tfjs-wasm": async () => node("peers/tfjs.mjs", await installed("tfjs"), "wasm"),
-  "tfjs-cpu": async () => node("peers/tfjs.mjs", await installed("tfjs"), "cpu"),
+  // The gradient of its convolutions takes minutes.
+  "tfjs-cpu": async () => ({ ...node("peers/tfjs.mjs", await installed("tfjs"), "cpu"), patience: 10 }),
   "jax-js": async () => node("peers/jax.mjs", await installed("jax-js")),
   "js-pytorch": async () => node("peers/js-pytorch.mjs", await installed("js-pytorch")),
 } as const satisfies Readonly<Record<string, (setting: Setting) => Launch | Promise<Launch>>>;

@@ -48,7 +48,7 @@ async function main(options: Options): Promise<void> {
   };
   if (options.format === "json") return console.log(JSON.stringify({ ...machine, measured }));
   const names = contenders.map(({ name }) => name);
-  const tables = tablesOf(measured, names, limit * options.threads);
+  const tables = tablesOf(measured, names, limit * machine.contenders[0]!.threads);
   console.log((options.format === "markdown" ? markdown : text)(machine, tables));
 }
 

@@ -10,8 +10,8 @@ export interface Options extends Setting {
   /** Whether the contenders were named one by one, so that one that cannot start is an error. */
   readonly named: boolean;
   readonly rounds: number;
-  /** Seconds that one reply may take. */
-  readonly budget: number;
+  /** Seconds that one reply may take; `null` for what suits the contender. */
+  readonly budget: number | null;
   readonly format: "text" | "markdown" | "json";
 }
 
@@ -37,7 +37,7 @@ export function parseOptions(args: readonly string[]): Options | null {
     named: values.against !== "all",
     threads: count("threads", values.threads ?? "1"),
     rounds: count("rounds", values.rounds ?? "15"),
-    budget: count("budget", values.budget ?? "30"),
+    budget: values.budget === undefined ? null : count("budget", values.budget),
     backend,
     python: values.python ?? null,
     format: json ? "json" : markdown ? "markdown" : "text",
@@ -98,7 +98,7 @@ ${rows([
   ["--backend NAME", `of descent: ${Object.keys(BACKENDS).join(", ")}; default: the one that descent chooses`],
   ["--threads N", "that every contender may use; default 1"],
   ["--rounds N", "samples of each workload and contender; default 15"],
-  ["--budget N", "seconds that one reply of a contender may take; default 30"],
+  ["--budget N", "seconds that one reply of a contender may take; default 30, or 10 for tfjs-cpu"],
   ["--python PATH", "a Python that can import torch; default: DESCENT_BENCH_PYTHON, or the first python3 that can"],
   ["--json", "prints every sample, for programs"],
   ["--markdown", "prints the tables of docs/benchmarks.md"],

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { Missing } from "./install.ts";
 
-const HOW = `make one that can:
+const HOW = `Make one that can:
   python3 -m venv ~/torch
   ~/torch/bin/pip install torch==2.15.0
   npm run bench -- --against torch --python ~/torch/bin/python`;
@@ -15,7 +15,7 @@ export function pythonWithTorch(named: string | null): string {
   const found = candidates.find(importsTorch);
   if (found === undefined)
     throw new Missing(
-      `${chosen === undefined ? "no python3 on the path can" : `${chosen} cannot`} import torch; ${HOW}`,
+      `${chosen === undefined ? "no python3 on the path can" : `${chosen} cannot`} import torch.\n${HOW}`,
     );
   return found;
 }

@@ -5,11 +5,11 @@ import { serve, Unable } from "../protocol/serve.ts";
 import { oneHot, random, sizeOf, weight } from "./values.mjs";
 
 const [folder, backend] = process.argv.slice(2);
-const require = createRequire(join(folder, "package.json"));
-const tf = require("@tensorflow/tfjs-core");
-require("@tensorflow/tfjs-layers"); // gives tensors their methods
-const { setWasmPaths } = require(`@tensorflow/tfjs-backend-${backend}`);
-if (backend === "wasm") setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"))}/dist/`);
+const library = createRequire(join(folder, "package.json"));
+const tf = library("@tensorflow/tfjs-core");
+library("@tensorflow/tfjs-layers"); // gives tensors their methods
+const { setWasmPaths } = library(`@tensorflow/tfjs-backend-${backend}`);
+if (backend === "wasm") setWasmPaths(`${dirname(library.resolve("@tensorflow/tfjs-backend-wasm/package.json"))}/dist/`);
 await tf.setBackend(backend);
 await tf.ready();
 

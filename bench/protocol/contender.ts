@@ -9,6 +9,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Seconds that a reply may take, where the command line says nothing. */
+  readonly patience: number;
 }
 
 /** Why there is no time; the message is for the table. */
@@ -23,11 +25,11 @@ export class Contender {
   #waiting: { resolve(line: string): void; reject(error: NoTime): void } | null = null;
   #stderr = "";
 
-  /** A reply may take `budget` seconds. */
+  /** A reply may take `budget` seconds; `null` leaves that to the launch. */
   constructor(
     readonly name: string,
     readonly launch: Launch,
-    readonly budget: number,
+    readonly budget: number | null,
   ) {}
 
   /** Starts the process, unless it runs, and waits for its hello. */
@@ -60,7 +62,7 @@ export class Contender {
   async #ask(request: Request): Promise<Reply> {
     if (this.#child === null) throw new NoTime("ended");
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    const reply = JSON.parse(await this.#line(this.budget)) as Reply;
+    const reply = JSON.parse(await this.#line(this.budget ?? this.launch.patience)) as Reply;
     if ("unable" in reply) throw new NoTime(reply.unable);
     if ("failed" in reply) throw new NoTime(`failed: ${reply.failed}`);
     return reply;
@@ -92,8 +94,8 @@ export class Contender {
     });
     child.stdin.on("error", () => {}); // Its end says more.
     createInterface({ input: child.stdout }).on("line", (line) => {
-      // Libraries print what they like; answers are objects.
-      if (line.startsWith("{")) this.#waiting?.resolve(line);
+      // Libraries print what they like; answers are objects. A process that was given up on may still have said something.
+      if (this.#child === child && line.startsWith("{")) this.#waiting?.resolve(line);
     });
     void this.#watch(child);
     return child;

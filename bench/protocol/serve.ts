@@ -6,7 +6,7 @@ import type { Hello, Reply, Request } from "./messages.ts";
 export type Call = () => unknown;
 
 /** A task that is ready, written in the faster of several ways. */
-export interface Made {
+interface Made {
   readonly call: Call;
   readonly variant: string;
 }

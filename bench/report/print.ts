@@ -44,7 +44,7 @@ function facts({ date, machine, commit, rounds, threads, limit, contenders, left
       name,
       `${library}${name === "descent" && commit !== null ? ` (${commit})` : ""}, ${runtime}, ${used === 1 ? "1 thread" : `${used} threads`}`,
     ]),
-    ...leftOut.map(([name, why]): [string, string] => [name, `left out: ${why.split("\n")[0]}`]),
+    ...leftOut.map(([name, why]): [string, string] => [name, `left out: ${why.split("\n")[0]!}`]),
   ];
 }
 

@@ -22,12 +22,15 @@ export interface Tables {
   readonly notes: readonly string[];
 }
 
-/** One table per group. `limit` is what 128-bit SIMD can do with all threads, in GFLOP/s. */
+/** Takes a text to the notes and returns its number. */
+type Note = (text: string) => string;
+
+/** One table per group. `limit` is what 128-bit SIMD can do with our threads, in GFLOP/s. */
 export function tablesOf(measured: readonly Measured[], contenders: readonly string[], limit: number): Tables {
   const notes: string[] = [];
-  const note = (text: string): string => {
+  const note: Note = (text) => {
     if (!notes.includes(text)) notes.push(text);
-    return `– [${notes.indexOf(text) + 1}]`;
+    return `[${notes.indexOf(text) + 1}]`;
   };
   const groups = [...new Set(measured.map(({ workload }) => workload.groups[0]))];
   const tables = groups.map((group) => {
@@ -47,20 +50,16 @@ interface Column {
   readonly cell: (line: Measured) => string;
 }
 
-function columnsOf(
-  lines: readonly Measured[],
-  contenders: readonly string[],
-  limit: number,
-  note: (text: string) => string,
-): Column[] {
+function columnsOf(lines: readonly Measured[], contenders: readonly string[], limit: number, note: Note): Column[] {
   const columns: Column[] = contenders.map((name) => ({
     head: name,
     cell: (line) => {
       const result = resultOf(line, name);
       const times = timesOf(result);
-      if (times === null) return note(`${name}: ${result.problem ?? "no sample"}`);
+      if (times === null) return `– ${note(`${name}: ${result.problem}`)}`;
       const rate = gflops(line, name);
-      return `${showTimes(times)}${rate === null ? "" : `, ${digits(rate)} GFLOP/s`}`;
+      const variant = result.variant === null ? "" : ` ${note(`${name}: ${result.variant}`)}`;
+      return `${showTimes(times)}${rate === null ? "" : `, ${digits(rate)} GFLOP/s`}${variant}`;
     },
   }));
   const [ours, ...others] = contenders as [string, ...string[]];
