@@ -42,12 +42,12 @@ function torch(threads: number, python: string | null, ...args: readonly string[
 export const PEERS = {
   torch: ({ threads, python }) => torch(threads, python),
   "torch-tuned": ({ threads, python }) => torch(threads, python, "tuned"),
-  "tfjs-wasm": async () => node("peers/tfjs.mjs", await installed("tfjs"), "wasm"),
+  "tfjs-wasm": () => node("peers/tfjs.mjs", installed("tfjs"), "wasm"),
   // The gradient of its convolutions takes minutes.
-  "tfjs-cpu": async () => ({ ...node("peers/tfjs.mjs", await installed("tfjs"), "cpu"), patience: 10 }),
-  "jax-js": async () => node("peers/jax.mjs", await installed("jax-js")),
-  "js-pytorch": async () => node("peers/js-pytorch.mjs", await installed("js-pytorch")),
-} as const satisfies Readonly<Record<string, (setting: Setting) => Launch | Promise<Launch>>>;
+  "tfjs-cpu": () => ({ ...node("peers/tfjs.mjs", installed("tfjs"), "cpu"), patience: 10 }),
+  "jax-js": () => node("peers/jax.mjs", installed("jax-js")),
+  "js-pytorch": () => node("peers/js-pytorch.mjs", installed("js-pytorch")),
+} as const satisfies Readonly<Record<string, (setting: Setting) => Launch>>;
 
 export type PeerName = keyof typeof PEERS;
 

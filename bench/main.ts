@@ -15,7 +15,7 @@ async function contendersOf(options: Options): Promise<Pick<Machine, "leftOut"> 
   await contenders[0]!.start();
   for (const name of options.against)
     try {
-      const contender = new Contender(name, await PEERS[name](options), options.budget);
+      const contender = new Contender(name, PEERS[name](options), options.budget);
       await contender.start();
       contenders.push(contender);
     } catch (error) {
