@@ -167,6 +167,19 @@ describe("memory", () => {
   });
 });
 
+test("storeHalf writes two floats of a vector", () => {
+  const run = define((f) => {
+    const x = f.let(F32x4.load(I32.const(64)));
+    f.storeHalf(I32.const(96), x, 1);
+    f.storeHalf(I32.const(96), x, 0, 12);
+    return undefined;
+  });
+  floats.set([1, 2, 3, 4], 16);
+  floats.fill(0, 24, 32);
+  run();
+  expect(Array.from(floats.subarray(24, 30))).toEqual([3, 4, 0, 1, 2, 0]);
+});
+
 describe("modules", () => {
   test("functions call each other, directly and through the table", () => {
     const module = new ModuleBuilder(engine);
