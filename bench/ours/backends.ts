@@ -1,7 +1,8 @@
-import { type Backend, cpu, getBackend, setBackend } from "descent";
+import { type Backend, cpu, getBackend, setBackend, wasm } from "descent";
 
 /** The backends that `--backend` names, made for so many threads. */
 export const BACKENDS: Readonly<Record<string, (threads: number) => Backend | Promise<Backend>>> = {
+  wasm: (threads) => wasm({ threads }),
   cpu: () => cpu(),
 };
 
