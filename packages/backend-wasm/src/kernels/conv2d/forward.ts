@@ -1,7 +1,7 @@
-import { I32 } from "../../assembler/index.ts";
+import { type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
-import { depth, type Geometry, imagePixels, isPointwise, resultPixels } from "./geometry.ts";
+import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { matrixProduct } from "./tile.ts";
 
 /** Bytes of columns that one item works on: they should stay in the second-level cache. */
@@ -28,8 +28,10 @@ export function forwardPlan(g: Geometry): ForwardPlan {
   const least = Math.ceil(TILE_PIXELS / width);
   const blocks = Math.max(1, Math.min(Math.ceil(rows / most), Math.floor(rows / least)));
   const direct = isPointwise(g) && servesAsColumns(pixels, g.channels);
-  const pitch = direct ? pixels : pitchFor(Math.ceil(rows / blocks) * width);
-  return { blocks, pitch, direct, scratchBytes: direct ? 0 : 4 * depth(g) * pitch };
+  if (direct) return { blocks, pitch: pixels, direct, scratchBytes: 0 };
+  const bands = bandsOf(g, Math.ceil(rows / blocks));
+  const pitch = pitchFor(resultPixels(bands));
+  return { blocks, pitch, direct, scratchBytes: 4 * (depth(bands) * pitch + depth(g)) };
 }
 
 /** Whether planes of an image can be multiplied where they are: rows that lie a multiple of 1024 bytes apart evict each other from the cache. */
@@ -40,18 +42,22 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
   const { blocks, pitch, direct } = forwardPlan(g);
   const [rows, width] = g.positions;
   const pixels = resultPixels(g);
-  const columns = direct ? null : gatherColumns(m, g, pitch);
+  const bands = bandsOf(g, Math.ceil(rows / blocks));
+  const columns = direct ? null : gatherColumns(m, bands, pitch);
+  const listAt = 4 * depth(bands) * pitch;
   const product = matrixProduct(m, {
     rows: g.outputs,
     depth: depth(g),
     columns: [Math.floor(rows / blocks) * width, Math.ceil(rows / blocks) * width],
     a: { row: 4 * depth(g) },
-    b: { k: 4 * pitch },
+    b: { k: direct ? 4 * pitch : null },
     c: { row: 4 * pixels },
     bias,
   });
   const params = { x: I32, weight: I32, bias: I32, y: I32 };
   m.kernel("conv2d", params, (f, { x, weight, bias, y }, { begin, end, scratch }) => {
+    const list = f.let(scratch.add(listAt));
+    if (!direct) writeList(f, g, bands, pitch, list);
     f.for(begin, end, 1, (item) => {
       const block = f.let(item.remU(blocks));
       // Of the groups of all images.
@@ -61,7 +67,8 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
       const plane = f.let(x.add(group.mul(4 * g.channels * imagePixels(g))));
       const firstPixel = f.let(first.mul(4 * width));
       const outputs = f.let(group.remU(g.groups).mul(g.outputs));
-      if (columns !== null) f.call(columns, plane, first, count, scratch);
+      if (columns !== null)
+        f.call(columns, plane, first, count.add(bands.positions[0] - Math.ceil(rows / blocks)), scratch);
       f.call(
         product,
         weight.add(outputs.mul(4 * depth(g))),
@@ -69,7 +76,37 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
         y.add(group.mul(4 * g.outputs * pixels)).add(firstPixel),
         bias.add(outputs.shl(2)),
         count.mul(width),
+        list,
       );
     });
+  });
+}
+
+/**
+ * The geometry of the columns of a block of rows, without those that are others moved by rows: below each other stand the rows that the
+ * elements of a column of the kernel see, one plane for every row modulo the stride.
+ */
+function bandsOf(g: Geometry, rows: number): Geometry {
+  const reach = (g.kernel[0] - 1) * g.dilation[0];
+  return {
+    ...g,
+    kernel: [Math.min(g.stride[0], reach + 1), g.kernel[1]],
+    dilation: [1, g.dilation[1]],
+    positions: [rows + Math.floor(reach / g.stride[0]), g.positions[1]],
+  };
+}
+
+/** Writes where in the bands the column of every element of the kernel begins. */
+function writeList(f: FunctionBuilder, g: Geometry, bands: Geometry, pitch: number, list: I32): void {
+  const at = f.let(list);
+  f.for(0, g.channels, 1, (channel) => {
+    for (let i = 0; i < g.kernel[0]; i++) {
+      const row = i * g.dilation[0];
+      const plane = (row % g.stride[0]) * g.kernel[1] * pitch + Math.floor(row / g.stride[0]) * g.positions[1];
+      f.for(0, g.kernel[1], 1, (j) => {
+        f.store(at, channel.mul(taps(bands)).add(j).mul(pitch).add(plane).shl(2));
+        at.set(at.add(4));
+      });
+    }
   });
 }

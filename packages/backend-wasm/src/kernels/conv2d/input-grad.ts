@@ -72,7 +72,15 @@ export function defineInputGrad(m: KernelModule<"conv2dInputGrad" | "transpose">
       }
       const firstRow = group.remU(g.groups).mul(depth(g)).add(block.mul(rows));
       const weight = values.weight.add(firstRow.mul(4 * g.outputs));
-      f.call(product, weight, gradient, scatter === null ? planes : columns, I32.const(0), I32.const(pixels));
+      f.call(
+        product,
+        weight,
+        gradient,
+        scatter === null ? planes : columns,
+        I32.const(0),
+        I32.const(pixels),
+        I32.const(0),
+      );
       if (scatter !== null) {
         f.fill(planes, I32.const(0), I32.const(channels * planeBytes));
         f.call(scatter, columns, planes);

@@ -11,7 +11,8 @@ export interface MatrixProduct {
   /** All numbers of columns that it is called with. */
   readonly columns: readonly number[];
   readonly a: { readonly row: number };
-  readonly b: { readonly k: number };
+  /** From one `k` to the next, or `null` where a list in memory says where each row of `b` begins. */
+  readonly b: { readonly k: number | null };
   readonly c: { readonly row: number };
   readonly bias: boolean;
 }
@@ -44,7 +45,8 @@ const BLOCK_BYTES = 16 * 1024;
 const MAX_DEPTH = 384;
 
 /**
- * Defines a product as a function of the addresses of `a`, `b`, `c` and `bias`, and of the number of columns.
+ * Defines a product as a function of the addresses of `a`, `b`, `c` and `bias`, of the number of columns, and of the address of the list of
+ * rows of `b`.
  *
  * Operands are read where they are, with constants for strides, so nothing is packed. Where the columns are no multiple of a tile's, the
  * last tile overlaps the one before it: it writes the same bits again. Sums too deep for the cache go on from what `c` has of them; there
@@ -61,7 +63,7 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
   widths.delete(0);
   const tiles = panels.map(({ height }) => new Map([...widths].map((w) => [w, tile(m, product, height, w)])));
   const blockColumns = width * Math.max(1, Math.floor(BLOCK_BYTES / (4 * steps * width)));
-  return m.function(null, [I32, I32, I32, I32, I32], (f, a, b, c, bias, columns) => {
+  return m.function(null, [I32, I32, I32, I32, I32, I32], (f, a, b, c, bias, columns, list) => {
     const whole = f.let(deep ? columns.sub(columns.remU(width)) : columns);
     f.for(0, depth, steps, (k) => {
       const length = f.let(smaller(I32.const(steps), f.let(I32.const(depth).sub(k))).shl(2));
@@ -73,7 +75,7 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
           f.for(0, count, 1, () => {
             const multiply = (w: number, column: I32): void => {
               const at = f.let(column.shl(2));
-              tiles[i]!.get(w)!(f, aRow, bRow.add(at), cRow.add(at), biasRow, length, k);
+              tiles[i]!.get(w)!(f, aRow, bRow.add(at), cRow.add(at), biasRow, length, k, list);
             };
             f.for(block, blockEnd, width, (column) => {
               multiply(width, deep ? column : smaller(column, f.let(columns.sub(width))));
@@ -90,7 +92,8 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
       });
       if (deep) {
         a.set(a.add(4 * steps));
-        b.set(b.add(steps * bStride.k));
+        if (bStride.k === null) list.set(list.add(4 * steps));
+        else b.set(b.add(steps * bStride.k));
       }
     });
   });
@@ -106,8 +109,8 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
   const { a: aStride, b: bStride, c: cStride } = product;
   const vectors = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
-  return routine(m, 6, (f, ...args) => {
-    const [a, b, c, bias, length, before] = args as [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
+  return routine(m, 7, (f, ...args) => {
+    const [a, b, c, bias, length, before, list] = args as Operands;
     const sums = Array.from({ length: height }, () => locals(f, vectors));
     const each = (body: (sum: Var<F32x4>, r: number, v: number) => void): void => {
       for (const [r, sum] of sums.entries()) for (const [v, part] of sum.entries()) body(part, r, v);
@@ -122,13 +125,16 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
     const row = locals(f, vectors);
     const value = f.var(F32x4);
     const end = f.let(a.add(length));
+    const from = bStride.k === null ? f.var(I32) : b;
     f.loop((again) => {
-      for (const [v, part] of row.entries()) part.set(loadLanes(b, 16 * v, lanes(v)));
+      if (bStride.k === null) from.set(b.add(I32.load(list)));
+      for (const [v, part] of row.entries()) part.set(loadLanes(from, 16 * v, lanes(v)));
       for (const [r, sum] of sums.entries()) {
         value.set(F32x4.loadSplat(a, r * aStride.row));
         for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
       }
-      b.set(b.add(bStride.k));
+      if (bStride.k === null) list.set(list.add(4));
+      else b.set(b.add(bStride.k));
       a.set(a.add(4));
       again(a.ne(end));
     });
@@ -137,3 +143,5 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
 }
 
 const locals = (f: FunctionBuilder, count: number) => Array.from({ length: count }, () => f.var(F32x4));
+
+type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
