@@ -1,7 +1,8 @@
-import { type FunctionBuilder, I32 } from "../../assembler/index.ts";
+import { I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { bandsOf, writeBandList } from "./bands.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
-import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
+import { depth, type Geometry, imagePixels, isPointwise, resultPixels } from "./geometry.ts";
 import { matrixProduct } from "./tile.ts";
 
 /** Bytes of columns that one item works on: they should stay in the second-level cache. */
@@ -57,7 +58,7 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
   const params = { x: I32, weight: I32, bias: I32, y: I32 };
   m.kernel("conv2d", params, (f, { x, weight, bias, y }, { begin, end, scratch }) => {
     const list = f.let(scratch.add(listAt));
-    if (!direct) writeList(f, g, bands, pitch, list);
+    if (!direct) writeBandList(f, g, pitch, list);
     f.for(begin, end, 1, (item) => {
       const block = f.let(item.remU(blocks));
       // Of the groups of all images.
@@ -79,34 +80,5 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
         list,
       );
     });
-  });
-}
-
-/**
- * The geometry of the columns of a block of rows, without those that are others moved by rows: below each other stand the rows that the
- * elements of a column of the kernel see, one plane for every row modulo the stride.
- */
-function bandsOf(g: Geometry, rows: number): Geometry {
-  const reach = (g.kernel[0] - 1) * g.dilation[0];
-  return {
-    ...g,
-    kernel: [Math.min(g.stride[0], reach + 1), g.kernel[1]],
-    dilation: [1, g.dilation[1]],
-    positions: [rows + Math.floor(reach / g.stride[0]), g.positions[1]],
-  };
-}
-
-/** Writes where in the bands the column of every element of the kernel begins. */
-function writeList(f: FunctionBuilder, g: Geometry, bands: Geometry, pitch: number, list: I32): void {
-  const at = f.let(list);
-  f.for(0, g.channels, 1, (channel) => {
-    for (let i = 0; i < g.kernel[0]; i++) {
-      const row = i * g.dilation[0];
-      const plane = (row % g.stride[0]) * g.kernel[1] * pitch + Math.floor(row / g.stride[0]) * g.positions[1];
-      f.for(0, g.kernel[1], 1, (j) => {
-        f.store(at, channel.mul(taps(bands)).add(j).mul(pitch).add(plane).shl(2));
-        at.set(at.add(4));
-      });
-    }
   });
 }

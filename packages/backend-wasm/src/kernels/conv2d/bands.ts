@@ -1,0 +1,32 @@
+import type { FunctionBuilder, I32 } from "../../assembler/index.ts";
+import { type Geometry, taps } from "./geometry.ts";
+
+// What element (i + 1, j) of the kernel sees is what element (i, j) sees, moved by rows. So columns need not have both: it is enough to have
+// the rows of the image that any i sees below each other, a band, and a list of where in it the columns of every element begin.
+
+/** The geometry whose columns are the bands of a block of `rows` rows of the result, one for every row modulo the stride. */
+export function bandsOf(g: Geometry, rows: number): Geometry {
+  const reach = (g.kernel[0] - 1) * g.dilation[0];
+  return {
+    ...g,
+    kernel: [Math.min(g.stride[0], reach + 1), g.kernel[1]],
+    dilation: [1, g.dilation[1]],
+    positions: [rows + Math.floor(reach / g.stride[0]), g.positions[1]],
+  };
+}
+
+/** Writes where in the bands, which are `pitch` floats apart, the columns of every element of the kernel begin: offsets in bytes. */
+export function writeBandList(f: FunctionBuilder, g: Geometry, pitch: number, list: I32): void {
+  const each = taps(bandsOf(g, 1));
+  const at = f.let(list);
+  f.for(0, g.channels, 1, (channel) => {
+    for (let i = 0; i < g.kernel[0]; i++) {
+      const row = i * g.dilation[0];
+      const plane = (row % g.stride[0]) * g.kernel[1] * pitch + Math.floor(row / g.stride[0]) * g.positions[1];
+      f.for(0, g.kernel[1], 1, (j) => {
+        f.store(at, channel.mul(each).add(j).mul(pitch).add(plane).shl(2));
+        at.set(at.add(4));
+      });
+    }
+  });
+}
