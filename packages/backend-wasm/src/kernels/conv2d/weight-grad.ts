@@ -1,5 +1,6 @@
-import { F32x4, I32 } from "../../assembler/index.ts";
+import { F32x4, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { bandsOf, writeBandList } from "./bands.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { loadLanes, storeLanes, sumEach, sumLanes } from "./lanes.ts";
@@ -11,8 +12,8 @@ const COLUMN_BYTES = 256 * 1024;
 /** Pixels after which adding up the lanes of a sum does not count any more. */
 const ENOUGH_PIXELS = 256;
 /** Items for threads to share, unless their results would take more than so many floats. */
-const ITEMS = 16;
-const MAX_PARTIAL_FLOATS = 2 ** 22;
+const ITEMS = 32;
+const MAX_PARTIAL_FLOATS = 2 ** 20;
 /** Columns of the weight that a tile has: the lanes of a vector of sums. */
 const TILE_COLUMNS = 4;
 /** Its rows, whose sums of vectors older engines have just enough registers for; more of them gain nothing on newer ones. */
@@ -38,6 +39,9 @@ export interface WeightGradPlan {
   readonly tiles: number;
   /** Floats of an item's result: `[tile, output, 4]` and the sums for the bias, `[output, 4]`. */
   readonly partialFloats: number;
+  /** What of an image is copied, and where behind that is the list of its columns. */
+  readonly bands: Geometry;
+  readonly listAt: number;
   /** Of every thread. */
   readonly scratchBytes: number;
 }
@@ -48,12 +52,14 @@ export function weightGradPlan(g: Geometry): WeightGradPlan {
   const rowBlocks = Math.max(1, Math.floor(rows / Math.ceil(ENOUGH_PIXELS / width)));
   const images = rowBlocks > 1 ? 1 : Math.ceil(ENOUGH_PIXELS / pixels);
   const direct = isPointwise(g);
-  const pitch = direct ? pixels : pitchFor(Math.ceil(rows / rowBlocks) * width);
-  const most = Math.max(1, Math.floor(COLUMN_BYTES / (4 * taps(g) * pitch * images)));
+  const bands = bandsOf(g, Math.ceil(rows / rowBlocks));
+  const pitch = direct ? pixels : pitchFor(resultPixels(bands));
+  const most = Math.max(1, Math.floor(COLUMN_BYTES / (4 * taps(bands) * pitch * images)));
   let blocks = Math.ceil(g.channels / most);
   while (g.channels % blocks !== 0) blocks++;
   const tiles = Math.ceil(depth(g) / blocks / TILE_COLUMNS);
-  const columnFloats = (depth(g) / blocks) * pitch;
+  const columnFloats = (depth(bands) / blocks) * pitch;
+  const listAt = direct ? 0 : 4 * images * columnFloats;
   return {
     blocks,
     rowBlocks,
@@ -63,7 +69,9 @@ export function weightGradPlan(g: Geometry): WeightGradPlan {
     direct,
     tiles,
     partialFloats: 4 * (tiles + 1) * g.outputs,
-    scratchBytes: direct ? 0 : 4 * images * columnFloats,
+    bands,
+    listAt,
+    scratchBytes: listAt + (4 * depth(g)) / blocks,
   };
 }
 
@@ -84,11 +92,14 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
   const [rows, width] = g.positions;
   const channels = g.channels / plan.blocks;
   const planeBytes = 4 * imagePixels(g);
-  const columns = plan.direct ? null : gatherColumns(m, { ...g, channels }, plan.pitch);
+  const columns = plan.direct ? null : gatherColumns(m, { ...plan.bands, channels }, plan.pitch);
   const product = dotProducts(m, g);
   const sums = bias ? rowSums(m, g) : null;
   const params = { x: I32, g: I32, partial: I32, visits: I32, all: I32 };
+  const more = plan.bands.positions[0] - Math.ceil(rows / plan.rowBlocks);
   m.kernel("partial", params, (f, values, { begin, end, scratch }) => {
+    const list = f.let(scratch.add(plan.listAt));
+    writeBandList(f, { ...g, channels }, plan.pitch, list);
     f.for(begin, end, 1, (item) => {
       const block = f.let(item.remU(plan.blocks));
       const group = f.let(item.divU(plan.blocks).remU(g.groups));
@@ -116,10 +127,10 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
         if (columns !== null)
           f.for(0, images, 1, (image) => {
             const source = plane.add(image.mul(g.groups * g.channels * planeBytes));
-            f.call(columns, source, first, count, scratch.add(image.mul(4 * plan.imagePitch)));
+            f.call(columns, source, first, count.add(more), scratch.add(image.mul(4 * plan.imagePitch)));
           });
         const seen = plan.direct ? plane.add(firstPixel) : scratch;
-        f.call(product, gradient, seen, partial, images, count.mul(width));
+        f.call(product, gradient, seen, partial, images, count.mul(width), list);
         if (sums !== null)
           f.if(block.eqz(), () =>
             f.call(sums, gradient, partial.add(16 * plan.tiles * g.outputs), images, count.mul(width)),
@@ -133,11 +144,11 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
 const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
 /**
- * A function that adds the products of gradient rows and column rows to a partial result, given the addresses of these three, and the
- * numbers of images and pixels.
+ * A function that adds the products of gradient rows and columns to a partial result, given the addresses of these three, the numbers of
+ * images and pixels, and the list of the columns.
  */
 function dotProducts(m: KernelModule<string>, g: Geometry) {
-  const { pitch, blocks } = weightGradPlan(g);
+  const { blocks } = weightGradPlan(g);
   const panels = panelsOf(g.outputs, TILE_ROWS);
   const length = depth(g) / blocks;
   const bands = [
@@ -146,55 +157,58 @@ function dotProducts(m: KernelModule<string>, g: Geometry) {
   ]
     .filter(({ width, count }) => width > 0 && count > 0)
     .map((band) => ({ ...band, tiles: panels.map(({ height }) => dotTile(m, g, height, band.width)) }));
-  return m.function(null, [I32, I32, I32, I32, I32], (f, gradient, columns, partial, images, pixels) => {
+  return m.function(null, [I32, I32, I32, I32, I32, I32], (f, gradient, columns, partial, images, pixels, list) => {
     for (const band of bands)
       f.for(0, band.count, 1, () => {
         const row = f.let(gradient);
         for (const [i, { height, count }] of panels.entries())
           f.for(0, count, 1, () => {
-            band.tiles[i]!(f, row, columns, partial, images, pixels);
+            band.tiles[i]!(f, row, columns, partial, images, pixels, list);
             row.set(row.add(4 * height * resultPixels(g)));
             partial.set(partial.add(16 * height));
           });
-        columns.set(columns.add(4 * TILE_COLUMNS * pitch));
+        list.set(list.add(4 * TILE_COLUMNS));
       });
   });
 }
 
 /** One tile of it, `width` columns of the weight wide: sums run over the pixels of several images in vectors, and their lanes are added at the end. */
 function dotTile(m: KernelModule<string>, g: Geometry, height: number, width: number): Routine {
-  const { pitch, imagePitch } = weightGradPlan(g);
+  const { imagePitch } = weightGradPlan(g);
   const rowBytes = 4 * resultPixels(g);
-  return routine(m, 5, (f, gradient, columns, partial, images, pixels) => {
+  return routine(m, 6, (f, ...args) => {
+    const [gradient, columns, partial, images, pixels, list] = args as Operands;
     const sums = Array.from({ length: height }, () => Array.from({ length: width }, () => f.let(F32x4.const(0))));
     const left = Array.from({ length: height }, () => f.var(F32x4));
     const right = f.var(F32x4);
-    const step = (a: I32, b: I32, lanes: number): void => {
-      for (const [r, value] of left.entries()) value.set(loadLanes(a, r * rowBytes, lanes));
-      for (let k = 0; k < width; k++) {
-        right.set(loadLanes(b, 4 * k * pitch, lanes));
+    const column = Array.from({ length: width }, (_, k) => f.let(columns.add(I32.load(list, 4 * k))));
+    const i = f.var(I32);
+    const step = (lanes: number): void => {
+      for (const [r, value] of left.entries()) value.set(loadLanes(gradient.add(i), r * rowBytes, lanes));
+      for (const [k, from] of column.entries()) {
+        right.set(loadLanes(from.add(i), 0, lanes));
         for (const [r, value] of left.entries()) sums[r]![k]!.set(f.madd(value, right, sums[r]![k]!));
       }
     };
-    const wholeBytes = f.let(pixels!.and(-4).shl(2));
-    f.for(0, images!, 1, () => {
-      const [a, b] = [f.let(gradient!), f.let(columns!)];
-      const end = f.let(a.add(wholeBytes));
+    const wholeBytes = f.let(pixels.and(-4).shl(2));
+    f.for(0, images, 1, () => {
+      i.set(I32.const(0));
       f.if(wholeBytes, () =>
         f.loop((again) => {
-          step(a, b, 4);
-          a.set(a.add(16));
-          b.set(b.add(16));
-          again(a.ne(end));
+          step(4);
+          i.set(i.add(16));
+          again(i.ltU(wholeBytes));
         }),
       );
-      for (const lanes of remainders(g)) f.if(pixels!.and(3).eq(lanes), () => step(a, b, lanes));
-      gradient!.set(gradient!.add(g.groups * g.outputs * rowBytes));
-      columns!.set(columns!.add(4 * imagePitch));
+      for (const lanes of remainders(g)) f.if(pixels.and(3).eq(lanes), () => step(lanes));
+      gradient.set(gradient.add(g.groups * g.outputs * rowBytes));
+      for (const from of column) from.set(from.add(4 * imagePitch));
     });
-    for (const [r, sum] of sums.entries()) f.store(partial!, F32x4.load(partial!, 16 * r).add(sumEach(f, sum)), 16 * r);
+    for (const [r, sum] of sums.entries()) f.store(partial, F32x4.load(partial, 16 * r).add(sumEach(f, sum)), 16 * r);
   });
 }
+
+type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
 
 /** A function that adds the vectors of gradient rows to the sums for the bias. */
 function rowSums(m: KernelModule<string>, g: Geometry) {
