@@ -6,14 +6,19 @@ import { type Geometry, taps } from "./geometry.ts";
 
 /** The geometry whose columns are the bands of a block of `rows` rows of the result, one for every row modulo the stride. */
 export function bandsOf(g: Geometry, rows: number): Geometry {
-  const reach = (g.kernel[0] - 1) * g.dilation[0];
   return {
     ...g,
-    kernel: [Math.min(g.stride[0], reach + 1), g.kernel[1]],
+    kernel: [Math.min(g.stride[0], reach(g) + 1), g.kernel[1]],
     dilation: [1, g.dilation[1]],
-    positions: [rows + Math.floor(reach / g.stride[0]), g.positions[1]],
+    positions: [rows + haloRows(g), g.positions[1]],
   };
 }
+
+/** Rows of a band beyond those of the result. */
+export const haloRows = (g: Geometry): number => Math.floor(reach(g) / g.stride[0]);
+
+/** Rows of the image from the first element of the kernel to its last. */
+const reach = (g: Geometry): number => (g.kernel[0] - 1) * g.dilation[0];
 
 /** Writes where in the bands, which are `pitch` floats apart, the columns of every element of the kernel begin: offsets in bytes. */
 export function writeBandList(f: FunctionBuilder, g: Geometry, pitch: number, list: I32): void {

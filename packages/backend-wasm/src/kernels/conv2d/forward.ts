@@ -1,12 +1,12 @@
 import { I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { bandsOf, writeBandList } from "./bands.ts";
+import { bandsOf, haloRows, writeBandList } from "./bands.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels } from "./geometry.ts";
 import { matrixProduct } from "./tile.ts";
 
 /** Bytes of columns that one item works on: they should stay in the second-level cache. */
-const COLUMN_BYTES = 160 * 1024;
+const COLUMN_BYTES = 192 * 1024;
 /** Pixels that the widest tile has: a block of rows has no fewer, unless the result has. */
 const TILE_PIXELS = 16;
 
@@ -25,7 +25,8 @@ export interface ForwardPlan {
 export function forwardPlan(g: Geometry): ForwardPlan {
   const [rows, width] = g.positions;
   const pixels = resultPixels(g);
-  const most = Math.max(1, Math.floor(COLUMN_BYTES / (4 * depth(g) * width)));
+  const rowBytes = 4 * depth(bandsOf(g, 0)) * width;
+  const most = Math.max(1, Math.floor(COLUMN_BYTES / rowBytes) - haloRows(g));
   const least = Math.ceil(TILE_PIXELS / width);
   const blocks = Math.max(1, Math.min(Math.ceil(rows / most), Math.floor(rows / least)));
   const direct = isPointwise(g) && servesAsColumns(pixels, g.channels);
@@ -68,8 +69,7 @@ export function defineForward(m: KernelModule<"conv2d">, g: Geometry, bias: bool
       const plane = f.let(x.add(group.mul(4 * g.channels * imagePixels(g))));
       const firstPixel = f.let(first.mul(4 * width));
       const outputs = f.let(group.remU(g.groups).mul(g.outputs));
-      if (columns !== null)
-        f.call(columns, plane, first, count.add(bands.positions[0] - Math.ceil(rows / blocks)), scratch);
+      if (columns !== null) f.call(columns, plane, first, count.add(haloRows(g)), scratch);
       f.call(
         product,
         weight.add(outputs.mul(4 * depth(g))),

@@ -3,13 +3,10 @@ import { type Geometry, resultPixels } from "./geometry.ts";
 // A frame is a plane with zeros for its padding, cut into one plane for each column modulo the stride, so that a tap of the kernel sees
 // neighbours from neighbouring positions. It is the columns of a kernel [1, stride] at stride [1, stride].
 
-/** Floats that a vector may reach beyond the end of a frame's row. */
-const SLACK = 3;
-
 /** The geometry whose columns are the frame of a plane of the image. */
 export function frameOf({ image, kernel, positions, stride, padding, dilation }: Geometry): Geometry {
   const rows = (positions[0] - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1;
-  const columns = positions[1] + Math.floor(((kernel[1] - 1) * dilation[1]) / stride[1]) + SLACK;
+  const columns = positions[1] + Math.floor(((kernel[1] - 1) * dilation[1]) / stride[1]);
   return {
     ...ONE_PLANE,
     image,
@@ -32,7 +29,7 @@ export function resultFrameOf({ image, kernel, positions, stride, padding, dilat
     padding: [before[0]!, before[1]!],
     kernel: [1, 1],
     stride: [1, 1],
-    positions: [rows!, columns! + SLACK],
+    positions: [rows!, columns!],
   };
 }
 

@@ -101,9 +101,11 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
 
 const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
+type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
+
 /**
- * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, and the depth before it. Its loop is
- * as V8's register allocator likes it, one `k` in a turn.
+ * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, the depth before it, and the address
+ * of the list. Its loop is as V8's register allocator likes it, one `k` in a turn.
  */
 function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Routine {
   const { a: aStride, b: bStride, c: cStride } = product;
@@ -143,5 +145,3 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
 }
 
 const locals = (f: FunctionBuilder, count: number) => Array.from({ length: count }, () => f.var(F32x4));
-
-type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];

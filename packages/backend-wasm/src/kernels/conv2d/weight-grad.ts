@@ -1,6 +1,6 @@
 import { F32x4, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { bandsOf, writeBandList } from "./bands.ts";
+import { bandsOf, haloRows, writeBandList } from "./bands.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { loadLanes, storeLanes, sumEach, sumLanes } from "./lanes.ts";
@@ -96,7 +96,6 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
   const product = dotProducts(m, g);
   const sums = bias ? rowSums(m, g) : null;
   const params = { x: I32, g: I32, partial: I32, visits: I32, all: I32 };
-  const more = plan.bands.positions[0] - Math.ceil(rows / plan.rowBlocks);
   m.kernel("partial", params, (f, values, { begin, end, scratch }) => {
     const list = f.let(scratch.add(plan.listAt));
     writeBandList(f, { ...g, channels }, plan.pitch, list);
@@ -127,7 +126,7 @@ export function defineWeightGrad(m: KernelModule<"partial" | "total">, g: Geomet
         if (columns !== null)
           f.for(0, images, 1, (image) => {
             const source = plane.add(image.mul(g.groups * g.channels * planeBytes));
-            f.call(columns, source, first, count.add(more), scratch.add(image.mul(4 * plan.imagePitch)));
+            f.call(columns, source, first, count.add(haloRows(g)), scratch.add(image.mul(4 * plan.imagePitch)));
           });
         const seen = plan.direct ? plane.add(firstPixel) : scratch;
         f.call(product, gradient, seen, partial, images, count.mul(width), list);
