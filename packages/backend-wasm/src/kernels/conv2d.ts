@@ -5,6 +5,7 @@ import type { Algorithm, Product } from "./conv2d/algorithm.ts";
 import { columnProducts } from "./conv2d/column-products.ts";
 import { depthwise } from "./conv2d/depthwise.ts";
 import { type Geometry, geometryOf, keyOf } from "./conv2d/geometry.ts";
+import { Winograd } from "./winograd/winograd.ts";
 
 type X = Operand<Block>;
 
@@ -14,7 +15,7 @@ const MAX_GEOMETRIES = 1000;
 /** `conv2d` and its gradients in float32. */
 export function convolution(runtime: Runtime, maxGeometries = MAX_GEOMETRIES): FusedKernels {
   // In the order in which they are asked; the last one suits everything.
-  const algorithms: readonly Algorithm[] = [depthwise(runtime), columnProducts(runtime)];
+  const algorithms: readonly Algorithm[] = [depthwise(runtime), new Winograd(runtime), columnProducts(runtime)];
   const geometries = new Set<string>();
 
   function choose(product: Product, geometry: Geometry, images: number): Algorithm | null {
