@@ -109,19 +109,20 @@ export function normalization(runtime: Runtime) {
       const rows = sizeOf(x.shape) / size;
       const rowsPart = Math.min(FOLD, Math.ceil(rows / PARTS));
       const parts = Math.ceil(rows / rowsPart);
-      const sums = out.slice(needs[0] ? 1 : 0);
-      const sizes = [...out.map(bytesOf), ...sums.map((sum) => parts * bytesOf(sum))];
+      // The kernel gives all three gradients, of weight and bias by parts; nearly always all are wanted.
+      const sizes = [...out.map(bytesOf), needs[0] ? 0 : bytesOf(x), parts * 4 * size, parts * 4 * size];
       const blocks = onRows("layerNormGrad", operands, size, sizes, (from, to, ones) => {
         const [g, x, weight, mean, variance] = from as [number, number, number, number, number];
-        const results = needs[0] ? to.slice(0, 1) : [];
-        const partial = to.slice(out.length);
-        const addresses = [g, x, weight || ones, mean, variance, ...inPlaces([...results, ...partial], needs)];
+        const [dx, dweight, dbias] = inPlaces(to.slice(0, out.length), needs);
+        const [unused, ...partial] = to.slice(out.length);
+        const addresses = [g, x, weight || ones, mean, variance, dx || unused!, ...partial];
         const cost = 3 * COST * size * rowsPart;
         runtime.launch(layerNorm().layerNormGrad, parts, cost, [...addresses, rows, rowsPart, 4 * size], [eps]);
-        for (const [i, sum] of partial.entries()) {
-          const integers = [sum, to[results.length + i]!, 1, parts, 4 * size, parts];
-          runtime.launch(layerNorm().sumParts, Math.ceil(size / COLUMNS), COST * COLUMNS * parts, integers);
-        }
+        for (const [i, sum] of [dweight!, dbias!].entries())
+          if (sum !== 0) {
+            const integers = [partial[i]!, sum, 1, parts, 4 * size, parts];
+            runtime.launch(layerNorm().sumParts, Math.ceil(size / COLUMNS), COST * COLUMNS * parts, integers);
+          }
       });
       for (const block of blocks.splice(out.length)) pager.free(block);
       return blocks;

@@ -47,8 +47,7 @@ function defineForward(m: KernelModule<LayerNormKernel>): void {
 
 /**
  * With `r = 1 / √(variance + eps)`, `x̂ = (x − mean) r` and `ĝ = g · weight` in a row: `dx = r (ĝ − mean of ĝ − x̂ · mean of ĝ x̂)`. One item
- * for `rowsPart` rows, over which it sums `dweight = Σ g x̂` and `dbias = Σ g`: `[parts, size]`. An address of 0 stands for a result
- * that is not wanted.
+ * for `rowsPart` rows, over which it sums `dweight = Σ g x̂` and `dbias = Σ g`: `[parts, size]`.
  */
 function defineGradient(m: KernelModule<LayerNormKernel>): void {
   const addresses = { g: I32, x: I32, weight: I32, mean: I32, variance: I32, dx: I32, dweight: I32, dbias: I32 };
@@ -57,49 +56,33 @@ function defineGradient(m: KernelModule<LayerNormKernel>): void {
     const sums = noSums(f);
     const size = f.let(p.bytes.shrU(2).toF64());
     f.for(begin, end, 1, (part) => {
-      const [dweight, dbias] = [p.dweight, p.dbias].map((address) => {
-        const to = f.let(address.add(part.mul(p.bytes)));
-        f.if(address, () => f.fill(to, I32.const(0), p.bytes));
-        return to;
-      });
+      const [dweight, dbias] = [p.dweight, p.dbias].map((address) => f.let(address.add(part.mul(p.bytes))));
+      for (const sum of [dweight!, dbias!]) f.fill(sum, I32.const(0), p.bytes);
       const first = f.let(part.mul(p.rowsPart));
       f.for(first, least(p.rows, first.add(p.rowsPart)), 1, (row) => {
-        const [g, x] = [p.g, p.x].map((address) => f.let(address.add(row.mul(p.bytes))));
+        const [g, x, dx] = [p.g, p.x, p.dx].map((address) => f.let(address.add(row.mul(p.bytes))));
         const mean = f.let(F32x4.loadSplat(p.mean.add(row.shl(2))));
         const r = f.let(inverseDeviation(F32.load(p.variance.add(row.shl(2))), p.eps));
-        f.if(p.dx, () => {
-          const to = f.let(p.dx.add(row.mul(p.bytes)));
-          resetSums(sums);
-          gatherSums(
-            f,
-            (at, offset, lanes) => lanes.load(g!.add(at), offset).mul(lanes.load(p.weight.add(at), offset)),
-            x!,
-            mean,
-            { first: I32.const(0), stride: p.bytes, count: I32.const(1), bytes: p.bytes },
-            sums,
-          );
-          const { ofCentered, constant } = inputGradient(f, r, r, sums.plain, sums.centered, size);
-          const slope = f.let(F32x4.splat(r));
-          sweep(f, p.bytes, 2, (at, offset, lanes) => {
-            const rest = f.madd(lanes.load(x!.add(at), offset).sub(mean), ofCentered, constant);
-            const weighted = lanes.load(g!.add(at), offset).mul(lanes.load(p.weight.add(at), offset));
-            lanes.store(f, to.add(at), f.madd(weighted, slope, rest), offset);
-          });
-        });
-        f.if(p.dweight, () => {
-          const scale = f.let(F32x4.splat(r));
-          sweep(f, p.bytes, 2, (at, offset, lanes) => {
-            const xHat = lanes.load(x!.add(at), offset).sub(mean).mul(scale);
-            const sum = f.madd(lanes.load(g!.add(at), offset), xHat, lanes.load(dweight!.add(at), offset));
-            lanes.store(f, dweight!.add(at), sum, offset);
-          });
-        });
-        f.if(p.dbias, () =>
-          sweep(f, p.bytes, 2, (at, offset, lanes) => {
-            const sum = lanes.load(dbias!.add(at), offset).add(lanes.load(g!.add(at), offset));
-            lanes.store(f, dbias!.add(at), sum, offset);
-          }),
+        resetSums(sums);
+        gatherSums(
+          f,
+          (at, offset, lanes) => lanes.load(g!.add(at), offset).mul(lanes.load(p.weight.add(at), offset)),
+          x!,
+          mean,
+          { first: I32.const(0), stride: p.bytes, count: I32.const(1), bytes: p.bytes },
+          sums,
         );
+        const { ofCentered, constant } = inputGradient(f, r, r, sums.plain, sums.centered, size);
+        const scale = f.let(F32x4.splat(r));
+        sweep(f, p.bytes, 2, (at, offset, lanes) => {
+          const here = (address: I32): F32x4 => lanes.load(address.add(at), offset);
+          const there = (address: I32, value: F32x4): void => lanes.store(f, address.add(at), value, offset);
+          const scaled = f.let(here(g!).mul(scale));
+          const centered = f.let(here(x!).sub(mean));
+          there(dx!, f.madd(scaled, here(p.weight), f.madd(centered, ofCentered, constant)));
+          there(dweight!, f.madd(scaled, centered, here(dweight!)));
+          there(dbias!, here(dbias!).add(here(g!)));
+        });
       });
     });
   });
