@@ -11,36 +11,15 @@ import {
   withBackend,
 } from "@descent/core";
 import "@descent/core/methods";
-import { detectEngine } from "../engine.ts";
-import { Runtime } from "../runtime.ts";
-import { backendOver, wasm } from "../wasm.ts";
+import { wasm } from "../wasm.ts";
+import { hostileBackend } from "./testing.ts";
 
 // What tests of kernels share.
 
 const reference = cpu();
 const single = wasm({ threads: 1 });
 const strict = wasm({ threads: 1, relaxedSimd: false });
-/** Does all work twice, as happens when a worker dies in the middle of it, and on memory that holds NaN at first. */
-class Hostile extends Runtime {
-  constructor() {
-    // The smallest work is shared.
-    super(detectEngine({ relaxedSimd: true, threads: true }), 2, {}, { worthwhile: 0, chunk: 0 });
-    const { pager, memory } = this;
-    const allocate = pager.allocate.bind(pager);
-    pager.allocate = (bytes) => {
-      const block = allocate(bytes);
-      const address = pager.address(block);
-      memory.u8.fill(0xff, address, address + bytes);
-      return block;
-    };
-  }
-
-  override launch(...args: Parameters<Runtime["launch"]>): void {
-    super.launch(...args);
-    super.launch(...args);
-  }
-}
-const hostile = backendOver(new Hostile());
+const hostile = hostileBackend();
 /** Ends the workers. */
 export const endThreads = (): void => hostile.setNumThreads(1);
 
