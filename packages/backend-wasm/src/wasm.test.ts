@@ -1,3 +1,6 @@
+import { cpu } from "@descent/backend-cpu";
+import { type Backend, conv2d, Generator, randn, type Tensor, withBackend } from "@descent/core";
+import "@descent/core/methods";
 import { describeBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import { detectEngine } from "./engine.ts";
@@ -30,4 +33,23 @@ describe("options", () => {
     expect(backend.numThreads).toBe(2);
     expect(wasm().numThreads).toBeGreaterThanOrEqual(1);
   });
+});
+
+test("without Winograd's algorithm, 3×3 convolutions are plain sums", () => {
+  const image = (backend: Backend): Tensor =>
+    withBackend(backend, () => {
+      const generator = new Generator(1);
+      const [x, weight] = [randn([2, 32, 8, 8], { generator }), randn([32, 32, 3, 3], { generator })];
+      return conv2d(x, weight, null, { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 });
+    });
+  const [plain, fast] = [image(wasm({ winograd: false })), image(wasm())].map((y) => y.dataSync()) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const exact = image(cpu()).dataSync();
+  const error = (y: Float32Array): number =>
+    y.reduce((most, value, i) => Math.max(most, Math.abs(value - exact[i]!)), 0);
+  expect(error(plain)).toBeLessThan(4e-5);
+  expect(error(fast)).toBeGreaterThan(error(plain));
+  expect(error(fast)).toBeLessThan(4e-4);
 });

@@ -1,7 +1,7 @@
 import { ArgumentError, type Backend, type Block, DTYPES, type Pager } from "@descent/core";
 import { builtin, detectEngine, host } from "./engine.ts";
 import { activation } from "./kernels/activation.ts";
-import { convolution } from "./kernels/conv2d.ts";
+import { type ConvolutionOptions, convolution } from "./kernels/conv2d.ts";
 import { dropout } from "./kernels/dropout.ts";
 import { elementwise } from "./kernels/elementwise.ts";
 import { linear } from "./kernels/linear.ts";
@@ -25,6 +25,11 @@ export interface WasmOptions {
   readonly maxBudget?: number;
   /** Whether to use relaxed SIMD where the engine has it, which is faster and may round differently from machine to machine. Default true. */
   readonly relaxedSimd?: boolean;
+  /**
+   * Whether 3×3 convolutions use Winograd's algorithm where it is faster. Its rounding errors are about ten times those of the plain
+   * sum, and an infinity in an image becomes NaN around it. Default true.
+   */
+  readonly winograd?: boolean;
 }
 
 /** The WebAssembly backend: what every backend has, and its threads and memory. */
@@ -41,13 +46,18 @@ export interface WasmBackend extends Backend<Block> {
  * A new WebAssembly backend: SIMD kernels in every dtype, on several threads where memory can be shared (in Node, and in browsers on pages
  * that are cross-origin isolated). Throws a `BackendError` where the engine has no SIMD.
  */
-export function wasm({ threads = cores(), relaxedSimd = true, ...paging }: WasmOptions = {}): WasmBackend {
+export function wasm({
+  threads = cores(),
+  relaxedSimd = true,
+  winograd = true,
+  ...paging
+}: WasmOptions = {}): WasmBackend {
   checkThreads(threads);
-  return backendOver(new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging));
+  return backendOver(new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging), { winograd });
 }
 
 /** @internal The backend over a runtime of any kind. */
-export function backendOver(runtime: Runtime): WasmBackend {
+export function backendOver(runtime: Runtime, convolutions: ConvolutionOptions = {}): WasmBackend {
   const { pager, pool } = runtime;
   const reference = referenceFamilies(runtime);
 
@@ -84,7 +94,7 @@ export function backendOver(runtime: Runtime): WasmBackend {
     ...movement(runtime, reference),
     fused: {
       ...linear(runtime),
-      ...convolution(runtime),
+      ...convolution(runtime, convolutions),
       ...pooling(runtime),
       ...normalization(runtime),
       ...softmax(runtime),

@@ -228,7 +228,7 @@ describe("convolution", () => {
   });
 
   test("leaves geometries beyond a limit to the decomposition", () => {
-    const fused = convolution(runtime, 1);
+    const fused = convolution(runtime, { maxGeometries: 1 });
     expect(result(fused, [1, 2, 3, 3])).not.toBeNull();
     expect(result(fused, [1, 2, 3, 4])).toBeNull();
     expect(result(fused, [5, 2, 3, 3])).not.toBeNull();

@@ -9,13 +9,25 @@ import { Winograd } from "./winograd/winograd.ts";
 
 type X = Operand<Block>;
 
-/** Geometries that kernels are compiled for. Code is never freed, so a program with ever new ones has to do without in the end. */
-const MAX_GEOMETRIES = 1000;
+/** How convolutions are computed. */
+export interface ConvolutionOptions {
+  /** Whether Winograd's algorithm is used where it is faster. Default true. */
+  readonly winograd?: boolean;
+  /** Geometries that kernels are compiled for. Code is never freed, so a program with ever new ones has to do without in the end. */
+  readonly maxGeometries?: number;
+}
 
 /** `conv2d` and its gradients in float32. */
-export function convolution(runtime: Runtime, maxGeometries = MAX_GEOMETRIES): FusedKernels {
+export function convolution(
+  runtime: Runtime,
+  { winograd = true, maxGeometries = 1000 }: ConvolutionOptions = {},
+): FusedKernels {
   // In the order in which they are asked; the last one suits everything.
-  const algorithms: readonly Algorithm[] = [depthwise(runtime), new Winograd(runtime), columnProducts(runtime)];
+  const algorithms: readonly Algorithm[] = [
+    depthwise(runtime),
+    ...(winograd ? [new Winograd(runtime)] : []),
+    columnProducts(runtime),
+  ];
   const geometries = new Set<string>();
 
   function choose(product: Product, geometry: Geometry, images: number): Algorithm | null {
