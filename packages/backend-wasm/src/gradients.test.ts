@@ -3,10 +3,8 @@ import "@descent/core/methods";
 import { leavesOf, OP_CASES, type OpCall, outputsOf } from "@descent/testing";
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { detectEngine } from "./engine.ts";
 import { wasm } from "./index.ts";
-import { Runtime } from "./runtime.ts";
-import { backendOver } from "./wasm.ts";
+import { hostileBackend } from "./testing/hostile-backend.ts";
 
 /** Rounding to float32 moves a difference by 1e-7 / eps, the third derivative by eps². */
 const TOLERANCE = { eps: 2 ** -6, atol: 2e-2, rtol: 2e-2 };
@@ -33,12 +31,10 @@ function checkAll(backend: Backend): void {
   });
 }
 
-const engine = detectEngine({ relaxedSimd: true, threads: true });
-
 describe("gradients in float32 equal central differences", () => {
   checkAll(wasm({ threads: 1 }));
 });
 
 describe("gradients in float32 equal central differences, with two threads", () => {
-  checkAll(backendOver(new Runtime(engine, 2, {}, { worthwhile: 0, chunk: 0 })));
+  checkAll(hostileBackend());
 });

@@ -1,28 +1,13 @@
 import { manualSeed, randint, randn, type Tensor, withBackend } from "@descent/core";
 import "@descent/core/methods";
-import { Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "@descent/nn";
+import { CrossEntropyLoss } from "@descent/nn";
 import { SGD } from "@descent/optim";
+import { lenet } from "@descent/testing";
 import { expect, test } from "vitest";
 import { type WasmBackend, wasm } from "./index.ts";
 
 const MIB = 2 ** 20;
 const STEPS = 10_000;
-
-const lenet = (): Sequential =>
-  new Sequential(
-    new Conv2d(1, 6, 5, { padding: 2 }),
-    new ReLU(),
-    new MaxPool2d(2),
-    new Conv2d(6, 16, 5),
-    new ReLU(),
-    new MaxPool2d(2),
-    new Flatten(),
-    new Linear(400, 120),
-    new ReLU(),
-    new Linear(120, 84),
-    new ReLU(),
-    new Linear(84, 10),
-  );
 
 /** Trains LeNet-5 in one synchronous loop in which nothing is disposed, and returns its weights. */
 function train(

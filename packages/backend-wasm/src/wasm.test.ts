@@ -3,19 +3,14 @@ import { type Backend, conv2d, Generator, randn, type Tensor, withBackend } from
 import "@descent/core/methods";
 import { describeBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
-import { detectEngine } from "./engine.ts";
 import { wasm } from "./index.ts";
-import { Runtime } from "./runtime.ts";
-import { backendOver } from "./wasm.ts";
+import { hostileBackend } from "./testing/hostile-backend.ts";
 
-const engine = detectEngine({ relaxedSimd: true, threads: true });
 const TOLERANCE = 1e-6;
 
 describeBackend("wasm", () => wasm({ threads: 1 }), { tolerance: TOLERANCE });
 
-// The smallest work is shared, or the suite would never leave the main thread.
-const shared = (): Runtime => new Runtime(engine, 2, {}, { worthwhile: 0, chunk: 0 });
-describeBackend("wasm with two threads", () => backendOver(shared()), { tolerance: TOLERANCE });
+describeBackend("wasm with two threads that do all work twice", hostileBackend, { tolerance: TOLERANCE });
 
 describeBackend("wasm without relaxed SIMD", () => wasm({ threads: 1, relaxedSimd: false }), { tolerance: TOLERANCE });
 

@@ -11,6 +11,8 @@ export {
   goldenCases,
   goldenTensor,
 } from "./golden.ts";
+export { describeTraining } from "./golden-training.ts";
+export { lenet } from "./lenet.ts";
 export { withBefore, withoutFused } from "./members.ts";
 export { type CaseInput, leavesOf, type OpCall, type OpCase, outputsOf } from "./op-case.ts";
 export { OP_CASES } from "./op-cases.ts";

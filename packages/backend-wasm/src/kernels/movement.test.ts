@@ -15,8 +15,8 @@ import {
 import { arbitraries } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { hostileBackend } from "../testing/hostile-backend.ts";
 import { wasm } from "../wasm.ts";
-import { hostileBackend } from "./testing.ts";
 
 const reference = cpu();
 const one = wasm({ threads: 1 });

@@ -10,7 +10,7 @@ import {
   type Input,
   scattered,
   withGradients,
-} from "./variants.ts";
+} from "../testing/variants.ts";
 
 afterAll(endThreads);
 

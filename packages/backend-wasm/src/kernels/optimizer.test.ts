@@ -1,8 +1,8 @@
 import { type Backend, type Block, type Operand, type Spec, sizeOf, type TypedArray } from "@descent/core";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { hostileBackend } from "../testing/hostile-backend.ts";
 import { wasm } from "../wasm.ts";
-import { hostileBackend } from "./testing.ts";
 
 // The rules themselves are what the conformance suite compares with; here are sizes that reach every vector and thread.
 const relaxed = wasm({ threads: 1 });

@@ -14,8 +14,8 @@ import {
 import { arbitraries, expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { hostileBackend } from "../testing/hostile-backend.ts";
 import { wasm } from "../wasm.ts";
-import { hostileBackend } from "./testing.ts";
 
 /** Lets 0 and −0 pass for each other, as maxima do. */
 const EQUAL = 1e-30;

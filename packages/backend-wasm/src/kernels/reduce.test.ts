@@ -2,7 +2,7 @@ import { type ReduceFn, type Shape, sizeOf } from "@descent/core";
 import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
-import { type Compute, checkVariants, EDGE_SIZES, endThreads, type Input, scattered } from "./variants.ts";
+import { type Compute, checkVariants, EDGE_SIZES, endThreads, type Input, scattered } from "../testing/variants.ts";
 
 afterAll(endThreads);
 

@@ -2,7 +2,6 @@ import { type Shape, sizeOf, softmaxCrossEntropy, type Tensor, tensor } from "@d
 import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { wasm } from "../wasm.ts";
 import {
   type Compute,
   checkVariants,
@@ -11,7 +10,8 @@ import {
   type Input,
   scattered,
   withGradients,
-} from "./variants.ts";
+} from "../testing/variants.ts";
+import { wasm } from "../wasm.ts";
 
 afterAll(endThreads);
 

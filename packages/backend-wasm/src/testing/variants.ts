@@ -12,7 +12,7 @@ import {
 } from "@descent/core";
 import "@descent/core/methods";
 import { wasm } from "../wasm.ts";
-import { hostileBackend } from "./testing.ts";
+import { hostileBackend } from "./hostile-backend.ts";
 
 // What tests of kernels share.
 
