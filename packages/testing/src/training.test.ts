@@ -15,4 +15,4 @@ test("the formula gives the numbers that PyTorch was given", () => {
 });
 
 describeTraining("cpu", cpu);
-describeTraining("a backend with fused kernels", fusedBackend);
+describeTraining("a backend with fused kernels", fusedBackend, ["convbn"]);
