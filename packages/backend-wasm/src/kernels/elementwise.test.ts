@@ -9,12 +9,14 @@ import {
   type Shape,
   type Spec,
   sizeOf,
+  type TypedArray,
   type UnaryFn,
 } from "@descent/core";
 import { type Elements, expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { wasm } from "../index.ts";
+import { expectSameBits } from "../testing/bits.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 const SPECIAL = [nan, inf, -inf, 0, -0, 1, -1, 2 ** -149, -(2 ** 127), 3e38];
@@ -280,8 +282,7 @@ describe("the number of threads changes nothing", () => {
   const [one, two] = [wasm({ threads: 1 }), wasm({ threads: 2 })];
   test.each(calls)("%s", (_, out, kernel) => {
     const inputs = [x, row, column, condition, blocks, spread];
-    const [a, b] = [one, two].map((on) => compute(on, inputs, out, kernel).data as Uint8Array);
-    const bytes = (data: Uint8Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    expect(Buffer.compare(bytes(a!), bytes(b!))).toBe(0);
+    const [a, b] = [one, two].map((on) => compute(on, inputs, out, kernel).data as TypedArray);
+    expectSameBits(a!, b!);
   });
 });

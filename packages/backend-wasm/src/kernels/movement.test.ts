@@ -15,6 +15,7 @@ import {
 import { arbitraries } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { expectSameBits } from "../testing/bits.ts";
 import { hostileBackend } from "../testing/hostile-backend.ts";
 import { wasm } from "../wasm.ts";
 
@@ -50,11 +51,8 @@ function run<H>(backend: Backend<H>, inputs: readonly Input[], out: Spec, comput
 /** Compares bits with the reference, on one thread and on two. */
 function expectReference(inputs: readonly Input[], out: Spec, compute: Compute): void {
   const expected = run(reference, inputs, out, compute);
-  for (const backend of [one, two])
-    expect(Buffer.compare(bytes(run<Block>(backend, inputs, out, compute)), bytes(expected))).toBe(0);
+  for (const backend of [one, two]) expectSameBits(run<Block>(backend, inputs, out, compute), expected);
 }
-const bytes = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 const gather = (dtype: DType, from: Shape, view: View): void => {
   const out = { shape: view.shape, dtype };
@@ -179,9 +177,8 @@ test("bits of NaN and of −0 arrive as they are", () => {
   const out = { shape: [5, 5], dtype: "float32" as const };
   const view = { shape: [5, 5], strides: [0, -1], offset: 4 };
   const x = input("float32", shape, values);
-  expect(bytes(run<Block>(one, [x], out, (b, [x]) => b.gatherView(x!, view, out)))).toEqual(
-    bytes(run(reference, [x], out, (b, [x]) => b.gatherView(x!, view, out))),
-  );
+  const gathered = (b: Backend, [x]: readonly Operand[]): unknown => b.gatherView(x!, view, out);
+  expectSameBits(run<Block>(one, [x], out, gathered), run(reference, [x], out, gathered));
 });
 
 test.each([-1, 3])("an index of %i into 3 rows throws what the reference throws, and allocates nothing", (bad) => {
