@@ -6,6 +6,8 @@ import { keywords } from "./repr.ts";
 
 /** `max(x, 0)`, element by element. */
 export class ReLU extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = ReLU;
   forward(x: Tensor): Tensor {
     return x.relu();
   }
@@ -13,6 +15,8 @@ export class ReLU extends Module {
 
 /** The hyperbolic tangent, element by element. */
 export class Tanh extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Tanh;
   forward(x: Tensor): Tensor {
     return x.tanh();
   }
@@ -20,6 +24,8 @@ export class Tanh extends Module {
 
 /** `1 / (1 + e⁻ˣ)`, element by element. */
 export class Sigmoid extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Sigmoid;
   forward(x: Tensor): Tensor {
     return x.sigmoid();
   }
@@ -27,6 +33,8 @@ export class Sigmoid extends Module {
 
 /** `x · sigmoid(x)`, element by element, also called swish (Elfwing et al. 2018). */
 export class SiLU extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = SiLU;
   forward(x: Tensor): Tensor {
     return x.silu();
   }
@@ -54,6 +62,8 @@ export function gelu(x: Tensor, { approximate = "none" }: GELUOptions = {}): Ten
 
 /** `x · Φ(x)`, element by element, with the normal distribution function Φ (Hendrycks & Gimpel 2016). */
 export class GELU extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = GELU;
   readonly #options: Required<GELUOptions>;
 
   constructor(options: GELUOptions = {}) {

@@ -55,6 +55,12 @@ export abstract class Module {
     }
   }
 
+  /**
+   * @internal The class itself, where its modules keep no tensor that goes in or comes out. A subclass inherits it and is another class: what
+   * that does is not known.
+   */
+  static readonly discreet?: unknown;
+
   /** @internal Whether somebody watches what goes in and out. */
   get hasHooks(): boolean {
     return this.#before.size > 0 || this.#after.size > 0;

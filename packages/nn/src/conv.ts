@@ -86,6 +86,8 @@ export interface Conv2dOptions extends Moves {
  * `fanIn = C/groups·kh·kw`.
  */
 export class Conv2d extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Conv2d;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly #moves: Required<Moves>;

@@ -31,6 +31,8 @@ export function dropout(
  * `new Dropout(0.2)` is short for `new Dropout({ p: 0.2 })`.
  */
 export class Dropout extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Dropout;
   readonly #options: Required<DropoutOptions>;
 
   constructor(options?: DropoutOptions);

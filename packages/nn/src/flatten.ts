@@ -13,6 +13,8 @@ export interface FlattenOptions {
 
 /** Joins the axes `startDim` to `endDim` into one: `[N, C, H, W] → [N, C·H·W]`. */
 export class Flatten extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Flatten;
   readonly #dims: Required<FlattenOptions>;
 
   constructor(options: FlattenOptions = {}) {

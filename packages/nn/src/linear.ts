@@ -22,6 +22,8 @@ export interface LinearOptions {
 
 /** `y = x · weightᵀ + bias` over the last axis: `[…, in] → [… , out]`. Both start uniform over `±1/√in`. */
 export class Linear extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Linear;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 

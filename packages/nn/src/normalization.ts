@@ -185,6 +185,8 @@ abstract class BatchNorm extends Module {
  * running statistics.
  */
 export class BatchNorm1d extends BatchNorm {
+  /** @internal */
+  static override readonly discreet: unknown = BatchNorm1d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm1d", { 2: "[N,C]", 3: "[N,C,L]" }, numFeatures, options);
   }
@@ -192,6 +194,8 @@ export class BatchNorm1d extends BatchNorm {
 
 /** Normalises each channel of `[N, C, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
 export class BatchNorm2d extends BatchNorm {
+  /** @internal */
+  static override readonly discreet: unknown = BatchNorm2d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm2d", { 4: "[N,C,H,W]" }, numFeatures, options);
   }
@@ -230,6 +234,8 @@ export interface LayerNormOptions {
 
 /** Normalises over the last axes, which have the shape `normalizedShape`, then scales and shifts each element (Ba et al. 2016). */
 export class LayerNorm extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = LayerNorm;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly #shape: Shape;

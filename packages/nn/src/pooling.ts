@@ -126,6 +126,8 @@ function checkWindow(op: string, kernelSize: Size2, stride: Size2 | null, paddin
 
 /** Takes the largest element of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
 export class MaxPool2d extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = MaxPool2d;
   readonly #kernelSize: Size2;
   readonly #options: Required<MaxPool2dOptions>;
 
@@ -150,6 +152,8 @@ export class MaxPool2d extends Module {
 
 /** Takes the mean of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
 export class AvgPool2d extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = AvgPool2d;
   readonly #kernelSize: Size2;
   readonly #options: Required<AvgPool2dOptions>;
 
@@ -180,6 +184,8 @@ export class AvgPool2d extends Module {
 
 /** Takes means over windows that divide images of any size into `outputSize` parts; `null` keeps the size of an axis. */
 export class AdaptiveAvgPool2d extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = AdaptiveAvgPool2d;
   readonly #outputSize: OutputSize;
 
   constructor(outputSize: OutputSize) {

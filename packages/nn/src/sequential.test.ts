@@ -1,7 +1,8 @@
 import { cpu } from "@descent/backend-cpu";
-import { grad, IndexError, ones, setBackend, type Tensor, tensor } from "@descent/core";
+import { grad, IndexError, noGrad, ones, setBackend, type Tensor, tensor, withBackend } from "@descent/core";
+import { countingBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
-import { CrossEntropyLoss, Flatten, type Layer, Linear, ReLU, Sequential, Tanh } from "./index.ts";
+import { CrossEntropyLoss, Dropout, Flatten, Identity, type Layer, Linear, ReLU, Sequential, Tanh } from "./index.ts";
 
 setBackend(cpu());
 
@@ -97,6 +98,86 @@ describe("a Linear with a ReLU behind it", () => {
 
   test("is named in errors as ever", () => {
     expect(() => new Sequential(make()).call(ones([2, 4]))).toThrow(/\(in 0 \(Linear\)\)/);
+  });
+});
+
+describe("what goes from layer to layer", () => {
+  const layers = (): Layer[] => [new Linear(4, 8), new Tanh(), new Dropout(0.5), new Identity(), new Linear(8, 2)];
+  const bytes = { input: 4 * 3 * 4, output: 4 * 3 * 2 };
+
+  /** Bytes that a call without recording leaves behind, beside the parameters. */
+  function left(model: (layers: Layer[]) => Layer): number {
+    const backend = countingBackend();
+    return withBackend(backend, () => {
+      const net = model(layers());
+      const before = backend.liveBytes;
+      const x = ones([3, 4]);
+      const y = noGrad(() => net.call(x));
+      expect(y.numel()).toBe(6); // alive
+      expect(x.sum().item()).toBe(12);
+      return backend.liveBytes - before - 4; // the sum
+    });
+  }
+
+  test("is freed where nobody can have seen it; what goes in and comes out is not", () => {
+    expect(left((all) => new Sequential(all))).toBe(bytes.input + bytes.output);
+    expect(left((all) => new Sequential(all).eval())).toBe(bytes.input + bytes.output);
+    const nested = (all: Layer[]): Layer => new Sequential(new Sequential(all.slice(0, 3)), ...all.slice(3));
+    expect(left(nested)).toBe(bytes.input + bytes.output);
+  });
+
+  test("is left alone where a hook, a subclass or a patched layer may hold it", () => {
+    const seen: Tensor[] = [];
+    class Curious extends Tanh {
+      override forward(x: Tensor): Tensor {
+        seen.push(x);
+        return super.forward(x);
+      }
+    }
+    const spies: ((all: Layer[]) => Layer)[] = [
+      ([first, , ...rest]) => new Sequential(first!, new Curious(), ...rest),
+      (all) => {
+        const net = new Sequential(all);
+        net.at(0).registerForwardHook((_, __, y) => void seen.push(y as Tensor));
+        return net;
+      },
+      (all) => {
+        const net = new Sequential(new Sequential(all.slice(0, 2)), ...all.slice(2));
+        (net.at(0) as Sequential).at(1).registerForwardPreHook((_, [x]) => void seen.push(x as Tensor));
+        return net;
+      },
+      (all) => {
+        const tanh = all[1]!;
+        const { forward } = tanh;
+        tanh.forward = (x) => {
+          seen.push(x);
+          return forward.call(tanh, x);
+        };
+        return new Sequential(all);
+      },
+    ];
+    for (const spy of spies) {
+      seen.length = 0;
+      left(spy);
+      expect(seen.map((x) => x.shape)).toEqual([[3, 8]]);
+      expect(seen[0]!.toString()).not.toBe("tensor(disposed)");
+    }
+  });
+
+  test("is still there for the backward pass", () => {
+    const [quiet, watched] = [new Sequential(layers()).eval(), new Sequential(layers()).eval()];
+    watched.loadStateDict(quiet.stateDict());
+    for (const layer of watched) layer.registerForwardHook(() => undefined);
+    const gradients = [quiet, watched].map((net) =>
+      grad(
+        net
+          .call(ones([3, 4]))
+          .square()
+          .sum(),
+        net.parameters(),
+      ).map((g) => g.toArray()),
+    );
+    expect(gradients[0]).toEqual(gradients[1]);
   });
 });
 

@@ -49,13 +49,19 @@ export class Sequential extends Module {
 
   forward(x: Tensor): Tensor {
     let y = x;
+    // What only this loop has ever held is freed as soon as it has been used, before a collector could find it.
+    let isUnseen = false;
     const layers = this.#order;
     for (let i = 0; i < layers.length; i++) {
       const layer = layers[i]!;
+      const before = y;
       if (is(layer, Linear) && is(layers[i + 1], ReLU)) {
-        y = layer.call(y, "relu");
+        y = layer.call(before, "relu");
         i++;
-      } else y = layer.call(y);
+      } else y = layer.call(before);
+      const isQuiet = keepsNothing(layer);
+      if (isUnseen && isQuiet && y !== before) before.dispose();
+      isUnseen = isQuiet && (isUnseen || y !== before);
     }
     return y;
   }
@@ -72,3 +78,12 @@ const is = <L extends Layer>(layer: Layer | undefined, kind: abstract new (...ar
   layer.forward === kind.prototype.forward &&
   layer.call === Module.prototype.call &&
   !layer.hasHooks;
+
+/** Whether nobody can have got hold of what goes into a layer and comes out of it. */
+const keepsNothing = (layer: Layer): boolean =>
+  !layer.hasHooks &&
+  layer.call === Module.prototype.call &&
+  (layer.constructor === Sequential
+    ? [...(layer as Sequential)].every(keepsNothing)
+    : (layer.constructor as typeof Module).discreet === layer.constructor &&
+      layer.forward === (layer.constructor.prototype as Layer).forward);
