@@ -28,7 +28,7 @@ async function contendersOf(options: Options): Promise<Pick<Machine, "leftOut"> 
 }
 
 async function main(options: Options): Promise<void> {
-  const limit = simdLimit();
+  const [limit, commit] = [simdLimit(), commitName()];
   const { contenders, leftOut } = await contendersOf(options);
   const measured: Measured[] = [];
   for (const [i, workload] of options.workloads.entries()) {
@@ -39,7 +39,7 @@ async function main(options: Options): Promise<void> {
   const machine: Machine = {
     date: new Date().toISOString().slice(0, 10),
     machine: machineName(),
-    commit: commitName(),
+    commit,
     rounds: options.rounds,
     threads: options.threads,
     limit,

@@ -177,8 +177,7 @@ function pass({ parameters, apply, compiles }, input, backward) {
   y.dispose();
   const gradients = (p, x, g) => {
     const [y, pullback] = vjp(apply, [p, x]);
-    y.dispose();
-    const result = pullback(g);
+    const result = [y, pullback(g)]; // with y, which would not be computed otherwise
     pullback.dispose();
     return result;
   };
@@ -222,7 +221,7 @@ function chain(length) {
     b.dispose();
     return y.sum();
   };
-  return faster(jax.grad(sum, { argnums: [0, 1] }), (f) => calling(f, array([1]), array([1])));
+  return faster(valueAndGrad(sum, { argnums: [0, 1] }), (f) => calling(f, array([1]), array([1])));
 }
 
 const ELEMENTWISE = { add: np.add, relu: nn.relu, exp: np.exp, tanh: np.tanh, sigmoid: nn.sigmoid, sum: np.sum };

@@ -73,6 +73,12 @@ describe("tablesOf", () => {
     expect(tables.notes).toEqual(["jax-js: jit", "jax-js: took more than 30 s"]);
   });
 
+  test("compares nothing where descent has no time", () => {
+    const results = [result("descent", [], { problem: "crashed" }), result("torch", [1]), result("jax-js", [2])];
+    const { tables } = tablesOf([{ workload: lenet!, results }], ["descent", "torch", "jax-js"], 64);
+    expect(tables[0]!.rows).toEqual([["lenet", "– [1]", "1.00 / 1.00 µs", "2.00 / 2.00 µs", "", ""]]);
+  });
+
   test("compares nothing where descent is alone", () => {
     const alone = tablesOf([{ workload: lenet!, results: [result("descent", [0.25])] }], ["descent"], 64);
     expect(alone.tables).toEqual([{ title: "training", head: ["", "descent"], rows: [["lenet", "250 / 250 ns"]] }]);

@@ -76,7 +76,8 @@ function columnsOf(lines: readonly Measured[], contenders: readonly string[], li
       head: `${ours} / fastest other`,
       cell: (line) => {
         const best = fastest(line.results.filter(({ contender }) => contender !== ours));
-        return best === null ? "" : `${against(line, ours, best.contender)} ${best.contender}`;
+        const ratio = best === null ? "" : against(line, ours, best.contender);
+        return ratio === "" ? "" : `${ratio} ${best!.contender}`;
       },
     });
   const single = others.length === 1 ? others : others.filter((name) => name === "torch");
