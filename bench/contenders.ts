@@ -19,7 +19,7 @@ const path = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** A contender that Node runs; the collector can be called so that each task begins with a clean heap. */
 const node = (file: string, ...args: readonly string[]): Launch => ({
   command: process.execPath,
-  args: ["--expose-gc", "--import", "tsx", path(file), ...args],
+  args: ["--expose-gc", "--import", path("protocol/typescript.mjs"), path(file), ...args],
   env: {},
   patience: PATIENCE,
 });

@@ -1,4 +1,4 @@
-// descent as a contender: node --import tsx main.ts THREADS [BACKEND]
+// descent as a contender: main.ts THREADS [BACKEND]
 import { readFileSync } from "node:fs";
 import { manualSeed } from "descent";
 import { serve } from "../protocol/serve.ts";

@@ -1,4 +1,4 @@
-// js-pytorch as a contender: node --import tsx js-pytorch.mjs FOLDER.
+// js-pytorch as a contender: js-pytorch.mjs FOLDER.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { serve, Unable } from "../protocol/serve.ts";

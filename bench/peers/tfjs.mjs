@@ -1,4 +1,4 @@
-// TensorFlow.js as a contender: node --import tsx tfjs.mjs FOLDER cpu|wasm. Images are [N, H, W, C], as the library wants them.
+// TensorFlow.js as a contender: tfjs.mjs FOLDER cpu|wasm. Images are [N, H, W, C], as the library wants them.
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { serve, Unable } from "../protocol/serve.ts";
