@@ -3,6 +3,7 @@ import "@descent/core/methods";
 import { describeBackend, withBefore } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import { wasm } from "./index.ts";
+import { highBackend } from "./testing/high-backend.ts";
 
 const MIB = 2 ** 20;
 const BUDGET = 96 * 1024;
@@ -17,6 +18,8 @@ test("every call did evict, and what left came back", () => {
   expect(small.memoryStats.reloads).toBeGreaterThan(1000);
   expect(small.memoryStats.peak).toBeLessThanOrEqual(BUDGET);
 });
+
+describeBackend("wasm above 2 GiB", highBackend, { tolerance: 1e-6 });
 
 describe("memory that does not suffice", () => {
   test("for a single op names op, bytes and budget, and leaves every tensor right", () => {

@@ -5,6 +5,7 @@ import { Adam } from "@descent/optim";
 import { describeTraining, lenet } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import { wasm } from "./index.ts";
+import { highBackend } from "./testing/high-backend.ts";
 import { hostileBackend } from "./testing/hostile-backend.ts";
 
 describeTraining("wasm", () => wasm({ threads: 1 }));
@@ -42,13 +43,17 @@ describe("one seed, one result", () => {
   test.each([
     ["LeNet-5", lenet],
     ["a net with batch normalisation and dropout", residual],
-  ])("%s: weights are bit-equal for any number of threads, and however often work is done", (_, make) => {
-    const weights = trained(wasm({ threads: 1 }), make);
-    for (const threads of [2, 3]) {
-      const backend = wasm({ threads });
-      expect(trained(backend, make)).toEqual(weights);
-      backend.setNumThreads(1);
-    }
-    expect(trained(hostileBackend(), make)).toEqual(weights);
-  });
+  ])(
+    "%s: weights are bit-equal for any number of threads, however often work is done, and wherever tensors are",
+    (_, make) => {
+      const weights = trained(wasm({ threads: 1 }), make);
+      for (const threads of [2, 3]) {
+        const backend = wasm({ threads });
+        expect(trained(backend, make)).toEqual(weights);
+        backend.setNumThreads(1);
+      }
+      expect(trained(hostileBackend(), make)).toEqual(weights);
+      expect(trained(highBackend(), make)).toEqual(weights);
+    },
+  );
 });
