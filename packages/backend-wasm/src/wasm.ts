@@ -5,6 +5,7 @@ import { type ConvolutionOptions, convolution } from "./kernels/conv2d.ts";
 import { dropout } from "./kernels/dropout.ts";
 import { elementwise } from "./kernels/elementwise.ts";
 import { linear } from "./kernels/linear.ts";
+import { losses } from "./kernels/loss.ts";
 import { matmul } from "./kernels/matmul.ts";
 import { movement } from "./kernels/movement.ts";
 import { normalization } from "./kernels/normalization.ts";
@@ -99,6 +100,7 @@ export function backendOver(runtime: Runtime, convolutions: ConvolutionOptions =
       ...normalization(runtime),
       ...softmax(runtime),
       ...activation(runtime),
+      ...losses(runtime),
       ...dropout(runtime),
       ...optimizerSteps(runtime),
     },

@@ -91,6 +91,8 @@ export type FusedName =
   | "logSoftmaxGrad"
   | "softmaxCrossEntropy"
   | "softmaxCrossEntropyGrad"
+  | "mseLoss"
+  | "mseLossGrad"
   | "dropout"
   | "sgdStep"
   | "adamStep";

@@ -1,3 +1,4 @@
+export type { Reduction } from "@descent/core";
 export { GELU, type GELUOptions, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
 export { Module } from "./base.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
@@ -9,7 +10,7 @@ export * as init from "./init.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export { CrossEntropyLoss, type CrossEntropyOptions, type LossOptions, MSELoss } from "./loss.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from "./normalization.ts";
-export type { Reduction, Size2 } from "./options.ts";
+export type { Size2 } from "./options.ts";
 export {
   AdaptiveAvgPool2d,
   AvgPool2d,

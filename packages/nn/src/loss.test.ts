@@ -186,6 +186,15 @@ describe("mseLoss", () => {
     expect(new MSELoss({ reduction: "none" }).call(x, target).toArray()).toEqual([0, 4, 9]);
   });
 
+  test("of two dtypes is that of the wider one", () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    const loss = mseLoss(x, tensor([1, 4], f64));
+    expect([loss.dtype, loss.item()]).toEqual(["float64", 2]);
+    loss.backward();
+    expect([x.grad!.dtype, x.grad!.toArray()]).toEqual(["float32", [0, -2]]);
+    expect(mseLoss(x, ints([3, 2])).item()).toBe(2);
+  });
+
   test("its gradients", () => {
     gradcheck((x, y) => mseLoss(x!, y!), [randn([2, 3], like), randn([2, 3], like)]);
   });

@@ -2,6 +2,8 @@ import {
   Buffer,
   DTypeError,
   isFloat,
+  mseLoss as meanSquaredError,
+  type Reduction,
   ShapeError,
   sameShape,
   scope,
@@ -11,7 +13,7 @@ import {
   where,
 } from "@descent/core";
 import { Module } from "./base.ts";
-import { checkFraction, type Reduction, reductionOf, withDefaults } from "./options.ts";
+import { checkFraction, reductionOf, withDefaults } from "./options.ts";
 
 /** Options of `mseLoss`. */
 export interface LossOptions {
@@ -38,14 +40,7 @@ const reduce = (losses: Tensor, reduction: Reduction): Tensor =>
 
 /** The squared differences of two tensors of one shape. */
 export function mseLoss(x: Tensor, target: Tensor, { reduction = "mean" }: LossOptions = {}): Tensor {
-  reductionOf("mseLoss", reduction);
-  if (!sameShape(x.shape, target.shape))
-    throw new ShapeError(
-      "mseLoss",
-      `the input ${show(x.shape)} and the target ${show(target.shape)} differ`,
-      "reshape() one of them",
-    );
-  return scope(() => reduce(x.sub(target).square(), reduction));
+  return meanSquaredError(x, target, reductionOf("mseLoss", reduction));
 }
 
 /**

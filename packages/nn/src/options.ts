@@ -1,11 +1,8 @@
-import { ArgumentError, show } from "@descent/core";
+import { ArgumentError, type Reduction, show } from "@descent/core";
 
 /** One number for both axes of an image, or one for each. */
 export type Size2 = number | Pair;
 export type Pair = readonly [height: number, width: number];
-
-/** How a loss per element or row becomes the result. */
-export type Reduction = "none" | "mean" | "sum";
 
 /** The given options over the defaults. Names that are no option are rejected, and so is what is no object. */
 export function withDefaults<O extends object>(op: string, given: O, defaults: Required<O>): Required<O> {

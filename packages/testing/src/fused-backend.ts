@@ -7,6 +7,7 @@ import {
   type FusedName,
   IndexError,
   type Operand,
+  type Reduction,
   type Shape,
   type Spec,
   sizeOf,
@@ -370,6 +371,22 @@ const adamStep: Kernel<[p: X, g: X, expAvg: X, expAvgSq: X, maxExpAvgSq: X | nul
   return made;
 };
 
+const mseLoss: Kernel<[x: X, target: X], Reduction> = ([x, target], reduction, [out]) => {
+  const y = make(out!);
+  const squares = Float64Array.from(x.handle, (value, i) => (value - target.handle[i]!) ** 2);
+  if (reduction === "none") y.set(squares);
+  else y[0] = squares.reduce((sum, square) => sum + square, 0) / (reduction === "mean" ? squares.length : 1);
+  return [y];
+};
+
+const mseLossGrad: Kernel<[g: X, x: X, target: X], Reduction> = ([g, x, target], reduction, [out]) => {
+  const dx = make(out!);
+  const n = reduction === "mean" ? dx.length : 1;
+  for (let i = 0; i < dx.length; i++)
+    dx[i] = (g.handle[reduction === "none" ? i : 0]! * 2 * (x.handle[i]! - target.handle[i]!)) / n;
+  return [dx];
+};
+
 const dropout: Kernel<[x: X, p: number, key0: number, key1: number, counter: number]> = ([x, p, ...draw], _, [out]) => {
   const y = make(out!);
   const words = threefry(...draw, y.length);
@@ -401,6 +418,8 @@ const KERNELS = {
   batchNorm,
   batchNormGrad: normGrad,
   layerNormGrad: normGrad,
+  mseLoss,
+  mseLossGrad,
   dropout,
   sgdStep,
   adamStep,

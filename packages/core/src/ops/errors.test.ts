@@ -21,6 +21,7 @@ import {
   matmul,
   maxPool2d,
   mean,
+  mseLoss,
   narrow,
   oneHot,
   ones,
@@ -177,6 +178,14 @@ describe("bad operands get an error that names the op, the values and the remedy
     ],
     [() => layerNorm(ones([2, 3]), [2], null, null, 1e-5), "layerNorm: the input [2,3] must end in [2]"],
     [() => softmax(ints(1), 0), "softmax: expected a floating dtype, got int32"],
+    [
+      () => mseLoss(ones([2, 1]), ones([2])),
+      "mseLoss: the input [2,1] and the target [2] differ; reshape() one of them",
+    ],
+    [
+      () => mseLoss(ints(1, 2), ints(3, 4)),
+      'mseLoss: expected a floating dtype, got int32; convert it with .to("float32")',
+    ],
     [
       () => softmaxCrossEntropy(ones([2, 3]), ints(0)),
       "softmaxCrossEntropy: expected logits [N,C] and classes [N], got [2,3] and [1]",

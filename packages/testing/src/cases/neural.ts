@@ -12,6 +12,8 @@ import {
   linearRelu,
   matmul,
   maxPool2d,
+  mseLoss,
+  type Reduction,
   type Shape,
   softmaxCrossEntropy,
   type Tensor,
@@ -91,6 +93,8 @@ export const isOffKinks = ([x, weight, bias]: readonly CaseInput[]): boolean =>
 const linears = fc
   .tuple(shape({ minRank: 1 }), size(), fc.boolean())
   .chain(([s, out, bias]) => draw({ bias }, floats(s), floats([out, s.at(-1)!]), ...(bias ? [floats([out])] : [])));
+
+const reduction = fc.constantFrom<Reduction>("none", "mean", "sum");
 
 /** An eps that keeps variances of few elements well away from zero. */
 const eps = 0.25;
@@ -226,6 +230,16 @@ export const NEURAL: Record<string, OpCase> = {
   softmaxCrossEntropyGrad: opCase(
     fc.tuple(size(3), size(4)).chain(([n, c]) => draw(null, floats([n]), floats([n, c]), index([n], c))),
     ([g, logits, target]) => pullback((x) => softmaxCrossEntropy(x, target!), [logits!], g!),
+  ),
+  mseLoss: opCase(
+    fc.tuple(shape(), reduction).chain(([s, reduction]) => draw({ reduction }, floats(s), floats(s))),
+    ([x, target], { reduction }) => mseLoss(x!, target!, reduction),
+  ),
+  mseLossGrad: opCase(
+    fc
+      .tuple(shape(), reduction)
+      .chain(([s, reduction]) => draw({ reduction }, floats(reduction === "none" ? s : []), floats(s), floats(s))),
+    ([g, ...xs], { reduction }) => pullback((x, target) => mseLoss(x!, target!, reduction), xs, g!),
   ),
   dropout: opCase(
     fc.tuple(shape(), fc.nat(), fc.constantFrom(0.25, 0.5, 0.75)).chain(([s, seed, p]) => draw({ seed, p }, floats(s))),

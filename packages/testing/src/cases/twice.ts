@@ -13,6 +13,7 @@ import {
   matmul,
   maximum,
   minimum,
+  mseLoss,
   mul,
   pow,
   sub,
@@ -150,5 +151,10 @@ export const TWICE: Readonly<Record<string, OpCase>> = {
   layerNorm: opCase(
     shape({ minRank: 1, maxRank: 2 }).chain((s) => draw(null, floats(s))),
     ([x]) => layerNorm(x!, x!.shape, x!, x!, 0.25),
+  ),
+  mseLoss: binary((a, b) => mseLoss(a, b)),
+  mseLossGrad: opCase(
+    shape().chain((s) => draw(null, floats(s), floats(s))),
+    ([x, target]) => pullback((x) => mseLoss(x, target!, "none"), [x!], x!),
   ),
 };
