@@ -9,7 +9,9 @@ import { ThreadPool } from "./pool.ts";
 export interface Kernel {
   /** Does the items from `begin` to `end` on the calling thread: `run(begin, end, scratch, …parameters)`. */
   readonly run: WasmFunction;
-  /** Where workers find it. */
+  /** The same with parameters that lie at an address: `entry(parameters, begin, end, scratch)`. */
+  readonly entry: WasmFunction;
+  /** Where workers find `entry`. */
   readonly index: number;
 }
 
@@ -62,7 +64,10 @@ export class Runtime {
     for (const [i, entry] of entries.entries()) this.#table.set(first + i, exports[entry]);
     if (this.engine.shared) this.pool.add(module, entries);
     return Object.fromEntries(
-      builder.names.map((name, i): [Name, Kernel] => [name, { run: exports[name]!, index: first + i }]),
+      builder.names.map((name, i): [Name, Kernel] => [
+        name,
+        { run: exports[name]!, entry: exports[name + TABLE_SUFFIX]!, index: first + i },
+      ]),
     ) as Record<Name, Kernel>;
   }
 
@@ -84,20 +89,21 @@ export class Runtime {
     scratch: Scratch = NO_SCRATCH,
   ): void {
     const { pool, sharing } = this;
+    const { i32, f32 } = this.memory;
+    // Through memory, also where the work is not shared: a call with so many arguments from a list takes as long as the work on few elements.
+    const at = PARAMETERS >> 2;
+    for (let i = 0; i < integers.length; i++) i32[at + i] = integers[i]!;
+    for (let i = 0; i < floats.length; i++) f32[at + integers.length + i] = floats[i]!;
     if (this.isWorthSharing(items, cost)) {
-      const { i32, f32 } = this.memory;
       const least = Math.max(1, Math.ceil(sharing.chunk / cost));
       const grain = Math.max(least, Math.ceil(items / (pool.size * CHUNKS_PER_THREAD)));
       i32[LAUNCH.items >> 2] = items;
       i32[LAUNCH.grain >> 2] = grain;
       i32[LAUNCH.scratch >> 2] = scratch.address;
       i32[LAUNCH.scratchStride >> 2] = scratch.stride;
-      const at = PARAMETERS >> 2;
-      for (let i = 0; i < integers.length; i++) i32[at + i] = integers[i]!;
-      for (let i = 0; i < floats.length; i++) f32[at + integers.length + i] = floats[i]!;
       if (pool.run(kernel.index, Math.ceil(items / grain))) return;
     }
-    kernel.run(0, items, scratch.address, ...integers, ...floats);
+    kernel.entry(PARAMETERS, 0, items, scratch.address);
   }
 
   /**
