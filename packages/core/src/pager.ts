@@ -182,6 +182,23 @@ export class Pager {
     if (--page.used === 0) page.stamp = 0; // the first to go: there is nothing to copy
   }
 
+  /** Starts a kernel on `operands`, of which `null` stands for none, and makes blocks of `sizes` for its results: all of them or none. */
+  start(op: string, operands: readonly (Block | null)[], sizes: readonly number[]): Block[] {
+    this.begin(op);
+    for (let i = 0; i < operands.length; i++) {
+      const block = operands[i]!;
+      if (block !== null) this.use(block);
+    }
+    const results: Block[] = [];
+    try {
+      for (let i = 0; i < sizes.length; i++) results.push(this.allocate(sizes[i]!));
+    } catch (error) {
+      for (const block of results) this.free(block);
+      throw error;
+    }
+    return results;
+  }
+
   /** Runs a whole kernel: `body` gets the addresses of `operands` and of new blocks of `sizes`, which are freed where it throws. */
   run(
     op: string,
@@ -189,18 +206,20 @@ export class Pager {
     sizes: readonly number[],
     body: (operands: readonly number[], results: readonly number[]) => void,
   ): Block[] {
-    const results: Block[] = [];
-    this.begin(op);
+    const results = this.start(op, operands, sizes);
     try {
-      for (const block of operands) this.use(block);
-      for (const bytes of sizes) results.push(this.allocate(bytes));
-      const addresses = (blocks: readonly Block[]) => blocks.map((block) => this.address(block));
-      body(addresses(operands), addresses(results));
+      body(this.#addressesOf(operands), this.#addressesOf(results));
       return results;
     } catch (error) {
       for (const block of results) this.free(block);
       throw error;
     }
+  }
+
+  #addressesOf(blocks: readonly Block[]): number[] {
+    const addresses: number[] = [];
+    for (let i = 0; i < blocks.length; i++) addresses.push(this.address(blocks[i]!));
+    return addresses;
   }
 
   #openPage(sizeClass: number): Page {

@@ -129,35 +129,19 @@ function defineAdam(m: KernelModule<"step">, { amsgrad, decay, maximize }: AdamV
   );
 }
 
-interface Step {
-  readonly name: string;
-  readonly operands: readonly (X | null)[];
-  readonly inputs: number;
-  /** Nanoseconds for an item. */
-  readonly cost: number;
-}
+/** Nanoseconds of an item. */
+const SGD_COST = 4;
+const ADAM_COST = 9;
+
+const itemsOf = ({ shape }: Spec): number => Math.ceil(sizeOf(shape) / ITEM);
 
 /** `sgdStep` and `adamStep` in float32: one pass over parameter, gradient and state. */
 export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" | "adamStep"> {
+  const { pager } = runtime;
   const sgd: Kernel[] = [];
   const adam: Kernel[] = [];
-
-  /** Runs a kernel whose integers are addresses: of so many `inputs` as it may have, and of one result fewer; 0 for what is not there. */
-  const step = (
-    kernel: Kernel,
-    { name, operands, inputs, cost }: Step,
-    out: readonly Spec[],
-    numbers: readonly number[],
-  ): readonly Block[] => {
-    const blocks: Block[] = [];
-    for (const x of operands) if (x !== null) blocks.push(x.handle);
-    return runtime.run(name, blocks, out.map(bytesOf), 0, (from, to) => {
-      const addresses: number[] = [];
-      for (let i = 0; i < inputs; i++) addresses.push(from[i] ?? 0);
-      for (let i = 0; i < inputs - 1; i++) addresses.push(to[i] ?? 0);
-      runtime.launch(kernel, Math.ceil(sizeOf(out[0]!.shape) / ITEM), cost, addresses, numbers);
-    });
-  };
+  /** 0 stands for what is not there. */
+  const address = (x: Block | null | undefined): number => (x == null ? 0 : pager.address(x));
 
   return {
     sgdStep(
@@ -172,13 +156,11 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
       sgd[variant] ??= runtime.compile<"step">((m) =>
         defineSGD(m, { buffer, nesterov: buffered && nesterov, maximize, decays }),
       ).step;
-      const operands = [p, g, buffered ? momentumBuffer : null];
-      return step(sgd[variant], { name: "sgdStep", operands, inputs: 3, cost: 4 }, out, [
-        lr,
-        momentum,
-        1 - dampening,
-        weightDecay,
-      ]);
+      const b = buffer === "kept" ? momentumBuffer!.handle : null;
+      const made = pager.start("sgdStep", [p.handle, g.handle, b], sizesOf(out));
+      const integers = [address(p.handle), address(g.handle), address(b), address(made[0]), address(made[1])];
+      runtime.launch(sgd[variant], itemsOf(p), SGD_COST, integers, [lr, momentum, 1 - dampening, weightDecay]);
+      return made;
     },
 
     adamStep(
@@ -191,10 +173,22 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
       const decay = decoupled ? "decoupled" : weightDecay === 0 ? "none" : "coupled";
       const variant = 4 * DECAYS.indexOf(decay) + 2 * Number(amsgrad) + Number(maximize);
       adam[variant] ??= runtime.compile<"step">((m) => defineAdam(m, { amsgrad, decay, maximize })).step;
-      const operands = [p, g, expAvg, expAvgSq, maxExpAvgSq];
+      const [m, v, most] = [expAvg.handle, expAvgSq.handle, amsgrad ? maxExpAvgSq.handle : null];
+      const made = pager.start("adamStep", [p.handle, g.handle, m, v, most], sizesOf(out));
+      const from = [address(p.handle), address(g.handle), address(m), address(v), address(most)];
+      const to = [address(made[0]), address(made[1]), address(made[2]), address(made[3])];
       const averages = [b1, 1 - b1, b2, 1 - b2];
       const numbers = [1 / Math.sqrt(correction2), eps, lr / correction1, weightDecay, 1 - lr * weightDecay];
-      return step(adam[variant], { name: "adamStep", operands, inputs: 5, cost: 9 }, out, [...averages, ...numbers]);
+      runtime.launch(adam[variant], itemsOf(p), ADAM_COST, [...from, ...to], [...averages, ...numbers]);
+      return made;
     },
   };
+}
+
+/** Bytes of parameter and state, which have one shape. */
+function sizesOf(out: readonly Spec[]): number[] {
+  const bytes = bytesOf(out[0]!);
+  const sizes: number[] = [];
+  for (let i = 0; i < out.length; i++) sizes.push(bytes);
+  return sizes;
 }
