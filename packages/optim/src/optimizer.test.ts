@@ -10,6 +10,7 @@ import {
   tensor,
 } from "@descent/core";
 import "@descent/core/methods";
+import { countingBackend } from "@descent/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Adam, AdamW, nonNegative, Optimizer, type Params, type Rule, SGD, type SGDHyper } from "./index.ts";
 
@@ -275,31 +276,70 @@ describe("step", () => {
     expect([before, p].map(numbers)).toEqual([[1], [0]]);
   });
 
-  test("an error in the update of one parameter leaves all as they were", () => {
+  describe("an error in the update of a parameter", () => {
     interface Hyper {
       readonly lr: number;
     }
     interface Sum {
       readonly sum: Tensor | null;
     }
-    let healthy = true;
-    const rule: Rule<Hyper, Sum> = {
+    /** Adds up gradients, and throws for parameters of the size `broken`. */
+    const fragile = (state: { broken: number }): Rule<Hyper, Sum> => ({
       name: "Fragile",
       defaults: { lr: 1 },
       checks: { lr: nonNegative },
       init: () => ({ sum: null }),
-      update(p, g, state) {
-        if (!healthy && p.shape[0] === 2) throw new RangeError("out of luck");
-        return { p: p.sub(g), state: { sum: state.sum?.add(g) ?? g } };
+      update(p, g, { sum }) {
+        const next = { p: p.sub(g), state: { sum: sum?.add(g) ?? g } };
+        if (p.shape[0] === state.broken) throw new RangeError("out of luck");
+        return next;
       },
-    };
-    const parameters = [graded(1), graded(1, 1), graded(1, 1, 1)];
-    const optimizer = new Optimizer(rule, parameters);
+    });
+
+    test("leaves its value and state as they were; those before it have moved, with their states", () => {
+      const fault = { broken: 0 };
+      const parameters = [graded(1), graded(1, 1), graded(1, 1, 1)];
+      const optimizer = new Optimizer(fragile(fault), parameters);
+      optimizer.step();
+      fault.broken = 2;
+      expect(() => optimizer.step()).toThrow("out of luck");
+      // The largest comes first, then the others in their order.
+      expect(parameters.map(numbers)).toEqual([[-1], [0, 0], [-1, -1, -1]]);
+      const steps = Object.values(optimizer.stateDict().state).map(({ step, sum }) => [step, sum!.toArray()]);
+      expect(steps).toEqual([
+        [2, [2]],
+        [1, [1, 1]],
+        [2, [2, 2, 2]],
+      ]);
+    });
+
+    test("changes nothing where that is the largest, whatever the groups", () => {
+      const fault = { broken: 0 };
+      const parameters = [graded(1), graded(1, 1), graded(1, 1, 1), graded(1, 1)];
+      const [a, b, c, d] = parameters as [Parameter, Parameter, Parameter, Parameter];
+      const optimizer = new Optimizer(fragile(fault), [{ params: [a, b] }, { params: [c, d] }]);
+      optimizer.step();
+      const saved = optimizer.stateDict();
+      fault.broken = 3;
+      expect(() => optimizer.step()).toThrow("out of luck");
+      expect(parameters.map(numbers)).toEqual([[0], [0, 0], [0, 0, 0], [0, 0]]);
+      expect(optimizer.stateDict()).toEqual(saved);
+    });
+  });
+
+  test("frees old values and states as it goes", () => {
+    const backend = countingBackend();
+    setBackend(backend);
+    const parameters = Array.from({ length: 50 }, () => graded(1, 1, 1));
+    const optimizer = new Adam(parameters);
     optimizer.step();
-    const saved = optimizer.stateDict();
-    healthy = false;
-    expect(() => optimizer.step()).toThrow("out of luck");
-    expect(parameters.map(numbers)).toEqual([[0], [0, 0], [0, 0, 0]]);
-    expect(optimizer.stateDict()).toEqual(saved);
+    const before = backend.liveBytes;
+    backend.resetPeak();
+    optimizer.step();
+    expect(backend.liveBytes).toBe(before);
+    // A value, its state and the temporaries on the way to them, but not those of two parameters.
+    const tensors = (backend.peakBytes - before) / (3 * 4);
+    expect(tensors).toBeGreaterThanOrEqual(3);
+    expect(tensors).toBeLessThan(16);
   });
 });

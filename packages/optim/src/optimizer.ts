@@ -44,12 +44,7 @@ export class Optimizer<H extends object, S extends State<S>> {
     const problems: string[] = [];
     for (const group of this.paramGroups) problems.push(...hyperProblems(this.#rule, group));
     reject(this.#rule.name, problems);
-    // All updates before the first change: an error leaves everything as it was, at the price of holding old and new values for a moment.
-    noGrad(() =>
-      scope(() => {
-        for (const update of this.#updates()) this.#commit(update);
-      }),
-    );
+    noGrad(() => this.#move());
     return loss;
   }
 
@@ -90,32 +85,45 @@ export class Optimizer<H extends object, S extends State<S>> {
     return this.paramGroups.flatMap((group) => group.params);
   }
 
-  #updates(): Update<S>[] {
-    const updates: Update<S>[] = [];
+  /**
+   * Parameter by parameter, so that old values are freed as soon as there are new ones, and the largest first: what does not fit into the
+   * memory of the device fails before anything has moved.
+   */
+  #move(): void {
+    const first = this.#largest();
+    if (first !== null) this.#update(first.parameter, first.group);
+    for (const group of this.paramGroups)
+      for (const parameter of group.params) if (parameter !== first?.parameter) this.#update(parameter, group);
+  }
+
+  #largest(): { readonly parameter: Parameter; readonly group: ParamGroup<H> } | null {
+    let found: { readonly parameter: Parameter; readonly group: ParamGroup<H> } | null = null;
+    let most = -1;
     for (const group of this.paramGroups)
       for (const parameter of group.params) {
-        const g = peekGrad(parameter);
-        if (g !== null) updates.push(this.#update(parameter, g, group));
+        const size = peekGrad(parameter) === null ? -1 : parameter.numel();
+        if (size <= most) continue;
+        most = size;
+        found = { parameter, group };
       }
-    return updates;
+    return found;
   }
 
-  #update(parameter: Parameter, g: Tensor, hyper: H): Update<S> {
+  /** Changes value and state of a parameter that has a gradient, or where something throws, nothing. */
+  #update(parameter: Parameter, hyper: H): void {
+    const g = peekGrad(parameter);
+    if (g === null) return;
     const slot = this.#slots.get(parameter);
     const step = (slot?.step ?? 0) + 1;
-    let state = slot?.state;
-    // Values and state as one list, which a scope hands on without a search.
-    const [value] = scope(() => {
-      const next = this.#rule.update(parameter, g, state ?? this.#rule.init(parameter, hyper), hyper, step);
-      state = mapTensors(next.state, detach);
-      return [next.p, ...tensorsOf(state)];
+    scope(() => {
+      const before = slot?.state ?? this.#rule.init(parameter, hyper);
+      const next = this.#rule.update(parameter, g, before, hyper, step);
+      const isKept = next.state === slot?.state;
+      const state = isKept ? next.state : mapTensors(next.state, detach);
+      parameter.assign(next.p);
+      if (isKept) this.#slots.set(parameter, { step, state });
+      else this.#replace(parameter, { step, state });
     });
-    return { parameter, value: value!, slot: { step, state: state! } };
-  }
-
-  #commit({ parameter, value, slot }: Update<S>): void {
-    parameter.assign(value);
-    this.#replace(parameter, slot);
   }
 
   #replace(parameter: Parameter, slot: Slot<S> | undefined): void {
@@ -125,11 +133,4 @@ export class Optimizer<H extends object, S extends State<S>> {
     if (slot !== undefined) tensorsOf(slot.state).forEach(keep);
     if (old !== undefined) for (const x of tensorsOf(old.state)) x.dispose();
   }
-}
-
-/** What a step is going to change for one parameter. */
-interface Update<S> {
-  readonly parameter: Parameter;
-  readonly value: Tensor;
-  readonly slot: Slot<S>;
 }

@@ -4,6 +4,7 @@ import {
   type Block,
   DTYPES,
   type DType,
+  full,
   grad,
   OutOfMemoryError,
   Parameter,
@@ -15,6 +16,7 @@ import {
   withBackend,
 } from "@descent/core";
 import "@descent/core/methods";
+import { SGD } from "@descent/optim";
 import { describe, expect, test } from "vitest";
 import { pagedBackend } from "./paged-backend.ts";
 
@@ -202,4 +204,20 @@ describe("paged backend", () => {
     blocks.forEach(paged.free);
     expect(paged.pager.stats).toMatchObject({ live: 0, resident: 0, reloads: 0 });
   });
+});
+
+test("an optimizer step that does not fit into the budget moves nothing", () => {
+  const backend = pagedBackend({ budget: 64 * KIB });
+  const parameter = (size: number): Parameter => {
+    const p = new Parameter(full([size], 1, { backend }));
+    p.grad = full([size], 1, { backend });
+    return p;
+  };
+  const parameters = [3, 256].map(parameter);
+  const optimizer = new SGD(parameters, { lr: 0.5 });
+  optimizer.step();
+  const huge = parameter(7 * KIB); // 28 KiB, of which a product has three
+  optimizer.addParamGroup({ params: huge });
+  expect(() => optimizer.step()).toThrow(OutOfMemoryError);
+  expect([...parameters, huge].map((p) => p.narrow(0, 0, 1).item())).toEqual([0.5, 0.5, 1]);
 });
