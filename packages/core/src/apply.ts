@@ -2,7 +2,7 @@ import type { Backend, Spec } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { ArgumentError, DisposedError } from "./errors.ts";
 import { type Shape, show } from "./shape.ts";
-import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder, type Saved } from "./tape.ts";
+import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder } from "./tape.ts";
 import { alias, mixedBackends, Tensor } from "./tensor.ts";
 
 /** What an op reads: numbers are scalars that change between calls, `null` is an operand that was left out. */
@@ -129,7 +129,8 @@ function record(
     attrs,
     inputs: edges,
     outputs: made,
-    saved: NOTHING,
+    savedInputs: NOTHING,
+    savedOutputs: NOTHING,
     released: false,
     pass: 0,
   };
@@ -138,10 +139,12 @@ function record(
     if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null, flow: null };
     made[i] = y.edge;
   }
-  call.saved = { inputs: savedInputs(op.saves, inputs, edges), outputs: savedOutputs(op.saves, outputs) };
+  // Now that the outputs have their edges, which what is saved of them shares.
+  call.savedInputs = savedInputs(op.saves, inputs, edges);
+  call.savedOutputs = savedOutputs(op.saves, outputs);
 }
 
-function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | null)[]): Saved["inputs"] {
+function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | null)[]): Call["savedInputs"] {
   let saved: Input[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
@@ -150,11 +153,11 @@ function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | nu
     saved ??= new Array<Input>(inputs.length).fill(null);
     saved[i] = x instanceof Tensor ? alias(x) : x;
   }
-  return saved ?? NOTHING.inputs;
+  return saved ?? NOTHING;
 }
 
-function savedOutputs({ outputs: wanted }: SavePlan, outputs: readonly Tensor[]): Saved["outputs"] {
-  if (wanted.length === 0) return NOTHING.outputs;
+function savedOutputs({ outputs: wanted }: SavePlan, outputs: readonly Tensor[]): Call["savedOutputs"] {
+  if (wanted.length === 0) return NOTHING;
   return outputs.map((y, i) => (wanted.includes(i) ? alias(y) : null));
 }
 
@@ -163,9 +166,15 @@ function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boole
   return false;
 }
 
-// Loops, not `map`: every call of every op comes through here.
-export function shapesOf(inputs: Inputs): (Shape | null)[] {
-  const shapes = new Array<Shape | null>(inputs.length);
+// Every call of every op comes through here: loops, not `map`, and lists that are used again, one for each number of inputs. The rules
+// that get them only look at them, and call no ops.
+const SHAPES: (Shape | null)[][] = [];
+const DTYPES: (DType | null)[][] = [];
+
+/** The shapes of the inputs, until the next call of this function. */
+export function shapesOf(inputs: Inputs): readonly (Shape | null)[] {
+  SHAPES[inputs.length] ??= new Array<Shape | null>(inputs.length);
+  const shapes = SHAPES[inputs.length]!;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     shapes[i] = x === null ? null : typeof x === "number" ? SCALAR : x.shape;
@@ -173,8 +182,10 @@ export function shapesOf(inputs: Inputs): (Shape | null)[] {
   return shapes;
 }
 
-export function dtypesOf(inputs: Inputs): (DType | null)[] {
-  const dtypes = new Array<DType | null>(inputs.length);
+/** The dtypes of the inputs, until the next call of this function. */
+export function dtypesOf(inputs: Inputs): readonly (DType | null)[] {
+  DTYPES[inputs.length] ??= new Array<DType | null>(inputs.length);
+  const dtypes = DTYPES[inputs.length]!;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
     dtypes[i] = x instanceof Tensor ? x.dtype : null;

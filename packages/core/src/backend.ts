@@ -168,6 +168,9 @@ export const getBackend = (): Backend => {
   return current;
 };
 
+/** Whether new tensors are created on `backend`. */
+export const isCurrent = (backend: Backend): boolean => backend === current;
+
 /** Runs a synchronous `fn` with `backend` as the one on which new tensors are created. */
 export function withBackend<T>(backend: Backend, fn: () => T): T {
   const before = current;

@@ -56,8 +56,28 @@ export const scope = <T>(fn: () => T): T => keeping(() => rejectPromise("scope",
 /** @internal As `scope`, for what returns a plain list of tensors. */
 export const passOn = <T extends readonly Scoped[]>(fn: () => T): T => keeping(fn, itself);
 
-/** @internal Runs `fn` and frees every tensor that was made in it; what its caller is to own must be an alias. */
-export const sweep = <T>(fn: () => T): T => keeping(fn, nothing);
+/** @internal Where a scope began, and whether that was inside of another one. */
+export type Opening = number;
+
+/** @internal Opens a scope without a function, for what is called too often to make one. `sweep` has to end it, come what may. */
+export function open(): Opening {
+  const opening = 2 * top + Number(isOpen);
+  isOpen = true;
+  return opening;
+}
+
+/** @internal Takes a tensor out of an open scope; `false` where it was not made there. */
+export function claim(tensor: Scoped, opening: Opening): boolean {
+  for (let i = top - 1; i >= opening >> 1; i--)
+    if (made[i] === tensor) {
+      made[i] = null;
+      return true;
+    }
+  return false;
+}
+
+/** @internal Ends a scope and frees what was made in it and nobody has claimed. */
+export const sweep = (opening: Opening): void => close(opening, NOTHING);
 
 /** @internal Runs `fn`, which makes one tensor and nothing on the way, and leaves it to the caller instead of the innermost scope. */
 export function unscoped<T>(fn: () => T): T {
@@ -75,32 +95,30 @@ interface Collection {
 }
 
 const NOTHING: Collection = [];
-const nothing = (): Collection => NOTHING;
 const itself = (result: Collection): Collection => result;
 
 /** Runs `fn` in a scope of its own, and hands what survives on to the one around it. */
 function keeping<T>(fn: () => T, survivorsOf: (result: T) => Collection): T {
-  const outer = isOpen;
-  const start = top;
-  isOpen = true;
+  const opening = open();
   let survivors = NOTHING;
   try {
     const result = fn();
     survivors = survivorsOf(result);
     return result;
   } finally {
-    isOpen = outer;
-    close(start, survivors);
+    close(opening, survivors);
   }
 }
 
-function close(start: number, survivors: Collection): void {
+function close(opening: Opening, survivors: Collection): void {
+  const start = opening >> 1;
   const end = top;
+  isOpen = (opening & 1) === 1;
   top = start;
   for (let i = start; i < end; i++) {
     const tensor = made[i]!;
     made[i] = null;
-    if (tensor.kept) continue;
+    if (tensor === null || tensor.kept) continue;
     if (survivors.includes(tensor)) enroll(tensor);
     else tensor.dispose();
   }

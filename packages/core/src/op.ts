@@ -97,14 +97,15 @@ export function primitive<I extends Inputs, A = void>(
 export function primitive<I extends Inputs, A>(
   body: Primitive<I, A> & (OneOutput<I, A> | ManyOutputs<I, A>),
 ): Op<I, A, Tensor | readonly Tensor[]> {
-  const run: Definition["run"] =
-    "view" in body
-      ? (_backend, [x], _attrs, out) => [share(x as Tensor, out[0]!.shape, null)]
-      : (backend, inputs, attrs, out) => {
-          const handles = body.kernel(backend, inputs as unknown as Operands<I>, attrs as A, out);
-          const home = body.target === undefined ? backend : body.target(attrs as A);
-          return tensors(home, handles, out);
-        };
+  let run: Definition["run"];
+  if ("view" in body) run = (_backend, [x], _attrs, out) => [share(x as Tensor, out[0]!.shape, null)];
+  else {
+    const { kernel, target } = body;
+    run = (backend, inputs, attrs, out) => {
+      const handles = kernel(backend, inputs as unknown as Operands<I>, attrs as A, out);
+      return tensors(target === undefined ? backend : target(attrs as A), handles, out);
+    };
+  }
   return define(body, { run, fused: null, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
 }
 
@@ -118,6 +119,7 @@ export function composite<I extends Inputs, A = void>(
 export function composite<I extends Inputs, A>(
   body: Composite<I, A> & (OneOutput<I, A> | ManyOutputs<I, A>),
 ): Op<I, A, Tensor | readonly Tensor[]> {
+  const { name } = body;
   const transparent = body.vjp === undefined;
   const decompose = (inputs: Inputs, attrs: unknown): readonly Tensor[] => {
     const result = body.decompose(inputs as I, attrs as A);
@@ -133,7 +135,7 @@ export function composite<I extends Inputs, A>(
   return define(body, {
     run,
     fused: (backend, inputs, attrs, out) => {
-      const kernel = backend.fused?.[body.name as FusedName];
+      const kernel = backend.fused?.[name as FusedName];
       const handles = kernel?.(inputs as readonly (Operand | number | null)[], attrs as never, out) ?? null;
       return handles && tensors(backend, handles, out);
     },
@@ -151,17 +153,20 @@ function define<I extends Inputs, A>(
   rest: Omit<Definition, "name" | "specs">,
 ): Op<I, A, Tensor | readonly Tensor[]> {
   const { name } = body;
-  const specs: Definition["specs"] =
-    "shape" in body
-      ? (inputs, attrs) => {
-          const shape = body.shape(shapesOf(inputs) as unknown as Shapes<I>, attrs as A);
-          const dtypes = dtypesOf(inputs);
-          const dtype =
-            body.dtype === undefined ? sameDType(name, dtypes) : body.dtype(dtypes as unknown as DTypes<I>, attrs as A);
-          return [{ shape, dtype }];
-        }
-      : (inputs, attrs) =>
-          body.outputs(shapesOf(inputs) as unknown as Shapes<I>, dtypesOf(inputs) as unknown as DTypes<I>, attrs as A);
+  let specs: Definition["specs"];
+  if ("shape" in body) {
+    const { shape, dtype = (dtypes: readonly (DType | null)[]) => sameDType(name, dtypes) } = body;
+    specs = (inputs, attrs) => [
+      {
+        shape: shape(shapesOf(inputs) as unknown as Shapes<I>, attrs as A),
+        dtype: dtype(dtypesOf(inputs) as unknown as DTypes<I>, attrs as A),
+      },
+    ];
+  } else {
+    const { outputs } = body;
+    specs = (inputs, attrs) =>
+      outputs(shapesOf(inputs) as unknown as Shapes<I>, dtypesOf(inputs) as unknown as DTypes<I>, attrs as A);
+  }
   const definition: Definition = { name, specs, ...rest };
   registry.set(name, definition);
   return "shape" in body
@@ -184,7 +189,12 @@ function gradients<I extends Inputs, A>(vjp: Gradients<I, A>): Pick<Definition, 
   const functions = vjp as readonly (Vjp | null)[];
   return {
     differentiable: (input) => functions[input] != null,
-    vjp: (g, context) => context.needs.map((needed, i) => (needed ? functions[i]!(g, context) : null)),
+    vjp: (g, context) => {
+      const { needs } = context;
+      const gradients = new Array<Tensor | null>(needs.length);
+      for (let i = 0; i < needs.length; i++) gradients[i] = needs[i] ? functions[i]!(g, context) : null;
+      return gradients;
+    },
   };
 }
 

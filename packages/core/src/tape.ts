@@ -52,7 +52,9 @@ export interface Call {
   inputs: readonly (Edge | null)[];
   /** `null` where an output has no gradient. */
   outputs: readonly (Edge | null)[];
-  saved: Saved;
+  /** Tensors that belong to the tape alone, `null` where the op does not need one. */
+  savedInputs: readonly (Tensor | number | null)[];
+  savedOutputs: readonly (Tensor | null)[];
   released: boolean;
   /** The last backward pass that found it. */
   pass: number;
@@ -60,14 +62,8 @@ export interface Call {
 
 type Node = Leaf | Call;
 
-/** Tensors that belong to the tape alone, `null` where the op does not need one. */
-export interface Saved {
-  readonly inputs: readonly (Tensor | number | null)[];
-  readonly outputs: readonly (Tensor | null)[];
-}
-
-/** What a call has saved before and after its life on the tape. */
-export const NOTHING: Saved = { inputs: [], outputs: [] };
+/** What a call has saved that needs nothing, or has been walked. */
+export const NOTHING: readonly never[] = [];
 
 let calls = 0;
 /** The number of the next call. */

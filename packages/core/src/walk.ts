@@ -1,7 +1,7 @@
 import type { Context } from "./apply.ts";
-import { type Backend, withBackend } from "./backend.ts";
+import { type Backend, isCurrent, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
-import { enroll, sweep, unscoped } from "./memory.ts";
+import { claim, enroll, open, sweep, unscoped } from "./memory.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";
@@ -42,7 +42,7 @@ export function explore<T>(roots: readonly Root[], ends: ReadonlySet<Edge> | nul
   for (const { edge } of roots) reach(pass, edge, ends);
   // The list grows while it is gone through.
   for (const { inputs } of pass.calls) for (const edge of inputs) if (edge !== null) reach(pass, edge, ends);
-  pass.calls.sort((a, b) => a.order - b.order);
+  sort(pass.calls);
   try {
     return fn(pass);
   } finally {
@@ -51,6 +51,16 @@ export function explore<T>(roots: readonly Root[], ends: ReadonlySet<Edge> | nul
       edge.flow = edge.flow!.outer;
     }
   }
+}
+
+/** Sorts calls as they happened. Those of a chain are found the last one first, and need not be copied to be sorted. */
+function sort(calls: Call[]): void {
+  for (let i = 1; i < calls.length; i++)
+    if (calls[i - 1]!.order < calls[i]!.order) {
+      calls.sort((a, b) => a.order - b.order);
+      return;
+    }
+  calls.reverse();
 }
 
 /** Counts a consumer of an edge, and looks behind those that are new to the pass. */
@@ -79,7 +89,7 @@ export function checkUsable(op: string, calls: readonly Call[]): void {
         `an earlier backward pass released the graph of "${call.op.name}"`,
         "pass retainGraph: true to the first one",
       );
-    for (const x of call.saved.inputs) if (x instanceof Tensor) checkVersion(op, call, x);
+    for (const x of call.savedInputs) if (x instanceof Tensor) checkVersion(op, call, x);
   }
 }
 
@@ -201,28 +211,38 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
 
 /** The gradients of a call's inputs, given those of its outputs. */
 function inputGradients(call: Call, grads: readonly (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
-  const { op, attrs, inputs, saved } = call;
   const { backend } = (grads[0] ?? grads.find((g) => g !== null))!;
-  return withBackend(backend, () =>
-    sweep(() => {
-      if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, createGraph);
-      const needs = inputs.map(flows);
-      const context = {
-        inputs: saved.inputs,
-        output: saved.outputs[0],
-        outputs: saved.outputs,
-        attrs,
-        needs,
-        specs: inputs,
-        grads,
-      } as Context;
-      const results = op.vjp(grads[0]!, context);
-      return needs.map((needed, i) => {
-        const g = needed ? results[i]! : null;
-        return g === null ? null : alias(g);
-      });
-    }),
-  );
+  return isCurrent(backend)
+    ? sweptGradients(call, grads, createGraph)
+    : withBackend(backend, () => sweptGradients(call, grads, createGraph));
+}
+
+/** The same on the current backend. What is made on the way is freed; the gradients are the caller's. */
+function sweptGradients(call: Call, grads: readonly (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
+  const { op, attrs, inputs, savedInputs, savedOutputs } = call;
+  const opening = open();
+  try {
+    if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, createGraph);
+    const needs = inputs.map(flows);
+    const context = {
+      inputs: savedInputs,
+      output: savedOutputs[0],
+      outputs: savedOutputs,
+      attrs,
+      needs,
+      specs: inputs,
+      grads,
+    } as Context;
+    const results = op.vjp(grads[0]!, context);
+    const own = new Array<Tensor | null>(inputs.length);
+    for (let i = 0; i < own.length; i++) {
+      const g = needs[i] ? results[i]! : null;
+      own[i] = g === null || claim(g, opening) ? g : alias(g);
+    }
+    return own;
+  } finally {
+    sweep(opening);
+  }
 }
 
 /**
@@ -231,11 +251,11 @@ function inputGradients(call: Call, grads: readonly (Tensor | null)[], createGra
  */
 function throughDecomposition(
   decompose: NonNullable<Call["op"]["transparent"]>,
-  { attrs, inputs, saved }: Call,
+  { attrs, inputs, savedInputs }: Call,
   grads: readonly (Tensor | null)[],
   createGraph: boolean,
 ): (Tensor | null)[] {
-  const fresh = enableGrad(() => saved.inputs.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? clone(x) : x)));
+  const fresh = enableGrad(() => savedInputs.map((x, i) => (x instanceof Tensor && flows(inputs[i]!) ? clone(x) : x)));
   const outputs = enableGrad(() => decompose(fresh, attrs));
   const roots = outputs.flatMap(({ edge }, i) =>
     edge === null || grads[i] == null ? [] : [{ edge, gradient: alias(grads[i]) }],
@@ -253,10 +273,11 @@ function throughDecomposition(
 
 /** Frees what a call saved and cuts its links, so that the graph behind it can go. */
 function release(call: Call): void {
-  for (const x of call.saved.inputs) if (x instanceof Tensor) x.dispose();
-  for (const y of call.saved.outputs) y?.dispose();
-  call.inputs = [];
-  call.outputs = [];
-  call.saved = NOTHING;
+  for (const x of call.savedInputs) if (x instanceof Tensor) x.dispose();
+  for (const y of call.savedOutputs) y?.dispose();
+  call.inputs = NOTHING;
+  call.outputs = NOTHING;
+  call.savedInputs = NOTHING;
+  call.savedOutputs = NOTHING;
   call.released = true;
 }

@@ -43,8 +43,8 @@ const reachedInputs = (calls: readonly Call[]): Set<number> =>
 
 /** Whether an input was a number or an index in all calls, which never have a gradient. */
 const isDiscrete = (calls: readonly Call[], input: number): boolean =>
-  calls.every(({ saved }) => {
-    const x = saved.inputs[input];
+  calls.every(({ savedInputs }) => {
+    const x = savedInputs[input];
     return typeof x === "number" || (x != null && !isFloat(x.dtype));
   });
 
