@@ -38,7 +38,7 @@ export { type Conv2dAttrs, conv2d } from "./ops/conv.ts";
 export * from "./ops/creation.ts";
 export { dropout } from "./ops/dropout.ts";
 export * from "./ops/elementwise.ts";
-export { gather, indexSelect, oneHot } from "./ops/indexing.ts";
+export { checkIndex, gather, indexSelect, oneHot } from "./ops/indexing.ts";
 export { cat, chunk, split, stack, unbind } from "./ops/join.ts";
 export { mseLoss, type Reduction } from "./ops/loss.ts";
 export { linear, linearRelu, matmul } from "./ops/matmul.ts";

@@ -1,5 +1,6 @@
 import {
   Buffer,
+  checkIndex,
   DTypeError,
   isFloat,
   mseLoss as meanSquaredError,
@@ -66,9 +67,12 @@ export function crossEntropy(
   checkClasses(op, x, target);
   return scope(() => {
     const logits = rowsOf(x);
-    const { known, classes } = split(target, ignoreIndex);
+    const flat = target.flatten();
+    // The only look at the classes: what it finds out need not be asked again.
+    const ignores = checkIndex("softmaxCrossEntropy", flat, logits.shape[1]!, 1, ignoreIndex);
+    const { known, classes } = split(flat, ignoreIndex, ignores);
     const share = weight === null ? null : weight.indexSelect(0, classes);
-    let losses = softmaxCrossEntropy(logits, classes);
+    let losses = softmaxCrossEntropy(logits, classes, true);
     if (share !== null) losses = losses.mul(share);
     if (labelSmoothing > 0) {
       const spread = logits.logSoftmax(1);
@@ -94,7 +98,7 @@ export function nllLoss(
   checkClassWeight("nllLoss", x, weight);
   checkClasses("nllLoss", x, target);
   return scope(() => {
-    const { known, classes } = split(target, ignoreIndex);
+    const { known, classes } = split(target.flatten(), ignoreIndex, true);
     const share = weight === null ? null : weight.indexSelect(0, classes);
     const losses = rowsOf(x).gather(1, classes.unsqueeze(1)).squeeze(1).neg();
     return reduceRows(share === null ? losses : losses.mul(share), known, share, target, reduction);
@@ -110,19 +114,26 @@ function rowsOf(x: Tensor): Tensor {
   return inner.length === 0 ? x : x.permute([n!, ...inner, c!]).flatten(0, -2);
 }
 
-/** Which targets are not ignored, and the classes, where an ignored one counts as class 0. */
-function split(target: Tensor, ignoreIndex: number): { known: Tensor; classes: Tensor } {
-  const flat = target.flatten();
-  const known = flat.ne(ignoreIndex);
-  return { known, classes: where(known, flat, 0) };
+/** Which targets are not ignored, `null` for all of them, and the classes, where an ignored one counts as class 0. */
+function split(target: Tensor, ignoreIndex: number, ignores: boolean): { known: Tensor | null; classes: Tensor } {
+  if (!ignores) return { known: null, classes: target };
+  const known = target.ne(ignoreIndex);
+  return { known, classes: where(known, target, 0) };
 }
 
 /** What the losses of rows, weighted by `share`, come to. */
-function reduceRows(losses: Tensor, known: Tensor, share: Tensor | null, target: Tensor, reduction: Reduction): Tensor {
-  const kept = where(known, losses, 0);
-  if (reduction === "none") return kept.reshape(target.shape);
-  if (reduction === "sum") return kept.sum();
-  return kept.sum().div((share === null ? known : where(known, share, 0)).sum());
+function reduceRows(
+  losses: Tensor,
+  known: Tensor | null,
+  share: Tensor | null,
+  target: Tensor,
+  reduction: Reduction,
+): Tensor {
+  const kept = (x: Tensor): Tensor => (known === null ? x : where(known, x, 0));
+  if (reduction === "none") return kept(losses).reshape(target.shape);
+  if (reduction === "sum") return kept(losses).sum();
+  if (share !== null) return kept(losses).sum().div(kept(share).sum());
+  return known === null ? losses.mean() : kept(losses).sum().div(known.sum());
 }
 
 function softLosses(x: Tensor, target: Tensor, weight: Tensor | null, labelSmoothing: number): Tensor {

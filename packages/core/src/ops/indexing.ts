@@ -8,7 +8,6 @@ import { cast } from "./cast.ts";
 import { arange } from "./creation.ts";
 import { add, eq, mul } from "./elementwise.ts";
 import { reshape, unsqueeze } from "./movement.ts";
-import { amax, amin } from "./reduce.ts";
 
 const takeOp: Op<[x: Tensor, index: Tensor], number> = primitive({
   name: "take",
@@ -29,18 +28,33 @@ const putOp: Op<[values: Tensor, index: Tensor], { axis: number; shape: Shape }>
   vjp: [(g, { inputs: [, index], attrs }) => takeOp([g, index], attrs.axis), null],
 });
 
-/** @internal Asynchronous devices cannot look: there an index out of range reads or writes nothing of meaning. */
-export function checkIndex(op: string, index: Tensor, size: number, axis: number): void {
+/**
+ * @internal Throws where an index is out of range and not `except`, and says whether there may be one that is that. Asynchronous devices
+ * cannot look: there an index out of range reads or writes nothing of meaning.
+ */
+export function checkIndex(
+  op: string,
+  index: Tensor,
+  size: number,
+  axis: number,
+  except: number | null = null,
+): boolean {
   if (index.dtype !== "int32")
     throw new DTypeError(op, `the index has dtype ${index.dtype}`, 'convert it with .to("int32")');
-  if (index.numel() === 0 || !index.backend.synchronous) return;
-  const [least, most] = scope(() => [amin(index).item(), amax(index).item()] as const);
+  if (index.numel() === 0) return false;
+  if (!index.backend.synchronous) return except !== null;
+  let [least, most, found] = [0, 0, false];
+  for (const i of index.dataSync())
+    if (i === except) found = true;
+    else if (i < least) least = i;
+    else if (i > most) most = i;
   if (least < 0 || most >= size)
     throw new IndexError(
       op,
       `index ${least < 0 ? least : most} is out of range for axis ${axis} of size ${size}`,
       `use 0 to ${size - 1}`,
     );
+  return found;
 }
 
 /** The slices of `x` along `dim` that the int32 `index` (one axis) names. */
