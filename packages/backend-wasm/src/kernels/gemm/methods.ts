@@ -59,6 +59,7 @@ interface MethodDefinition {
   compute(context: Context, product: Product, at: Addresses, packed: number, scratch: Scratch): void;
 }
 
+const NONE: readonly number[] = [];
 /** Nanoseconds that a multiplication with its addition takes in a micro-kernel. */
 const COST = 1 / 28;
 /** Nanoseconds that an item takes at least. */
@@ -79,8 +80,8 @@ const dot: MethodDefinition = {
     const items = byRows ? Math.ceil(rows / DOT_TILE.rows) : Math.ceil(columns / DOT_TILE.columns);
     const cost = ITEM + ((rows * columns * k) / items) * COST;
     const kernel = byRows ? kernels.dot.dotRows : kernels.dot.dot;
-    const sizes = [rows, columns, k, bias, Number(relu)];
-    runtime.launch(kernel, items, cost, [a, 4 * k, b, 4 * k, c, 4 * columns, ...sizes]);
+    const integers = [a, 4 * k, b, 4 * k, c, 4 * columns, rows, columns, k, bias, Number(relu)];
+    runtime.launch(kernel, items, cost, integers);
   },
 };
 
@@ -104,20 +105,26 @@ const bands: MethodDefinition = {
     return { packed: 0, scratch: a + b };
   },
   compute({ runtime, kernels, tile }, product, { a, b, bias, c }, _, scratch) {
-    const { rows, columns, k, relu = false, stack = [] } = product;
+    const { rows, columns, k, relu = false, stack } = product;
     const { aLane, aK, bLane, bK } = strides(product);
-    const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
-    const { size, strideA, strideB } = stack.at(-1) ?? { size: 1, strideA: 0, strideB: 0 };
     const width = Math.min(columns, COLUMNS);
     const cost = ITEM + rows * width * k * COST + (rows + width) * k * PACKING;
-    const matrices = [strideA * aBytes, strideB * bBytes, cBytes, scratchOf(product, tile).a];
-    let to = c;
+    const bands = Math.ceil(columns / COLUMNS);
+    const integers = [a, aLane, aK, b, bLane, bK, rows, columns, k, c, 4 * columns, bias, Number(relu)];
+    const packedB = scratchOf(product, tile).a;
+    if (stack === undefined) {
+      integers.push(0, 0, 0, packedB);
+      runtime.launch(kernels.packed.bands, bands, cost, integers, NONE, scratch);
+      return;
+    }
+    const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
+    const { size, strideA, strideB } = stack.at(-1)!;
+    integers.push(strideA * aBytes, strideB * bBytes, cBytes, packedB);
     eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
-      const from = [a + offsetA * aBytes, aLane, aK, b + offsetB * bBytes, bLane, bK];
-      const sizes = [rows, columns, k, to, 4 * columns, bias, Number(relu)];
-      const items = size * Math.ceil(columns / COLUMNS);
-      runtime.launch(kernels.packed.bands, items, cost, [...from, ...sizes, ...matrices], [], scratch);
-      to += size * cBytes;
+      integers[0] = a + offsetA * aBytes;
+      integers[3] = b + offsetB * bBytes;
+      runtime.launch(kernels.packed.bands, size * bands, cost, integers, NONE, scratch);
+      integers[9]! += size * cBytes;
     });
   },
 };

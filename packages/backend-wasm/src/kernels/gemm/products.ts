@@ -1,6 +1,6 @@
 import type { Block } from "@descent/core";
 import { HEAP } from "../../layout.ts";
-import type { Runtime } from "../../runtime.ts";
+import type { Runtime, Scratch } from "../../runtime.ts";
 import { COLUMNS, DEPTH } from "./kernels.ts";
 import { type Addresses, type Context, Kernels, METHODS } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
@@ -60,6 +60,16 @@ function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product,
   return threads === 1 || columns >= MANY ? "bands" : "blocked";
 }
 
+/** Of the result. */
+function bytesOf({ rows, columns, stack }: Product): number {
+  let bytes = 4 * rows * columns;
+  if (stack !== undefined) for (const { size } of stack) bytes *= size;
+  return bytes;
+}
+
+/** The main thread's. */
+const SCRATCH: Scratch = { address: HEAP, stride: 0 };
+
 const instances = new WeakMap<Runtime, Products>();
 
 /** The matrix products of a runtime. */
@@ -96,9 +106,8 @@ export class Products {
   ): Block {
     const { runtime, tile } = this.#context;
     const { pager } = runtime;
-    const { rows, columns, stack = [] } = product;
-    const bytes = stack.reduce((size, axis) => size * axis.size, 4 * rows * columns);
     const { memory, compute } = METHODS[method];
+    const bytes = bytesOf(product);
     if (method === "dot" || method === "row" || method === "single") {
       // The direct form of what follows, for products that take less time than its closures.
       pager.begin(op);
@@ -112,7 +121,7 @@ export class Products {
         bias: bias === null ? 0 : pager.address(bias),
         c: pager.address(c),
       };
-      compute(this.#context, product, at, 0, { address: HEAP, stride: 0 });
+      compute(this.#context, product, at, 0, SCRATCH);
       return c;
     }
     const { packed, scratch } = memory(product, tile);
