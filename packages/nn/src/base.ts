@@ -42,6 +42,7 @@ export abstract class Module {
   call(...inputs: Parameters<this["forward"]>): ReturnType<this["forward"]> {
     running.push(this);
     try {
+      if (!this.hasHooks) return this.forward(...(inputs as never[])) as ReturnType<this["forward"]>;
       let args: readonly unknown[] = inputs;
       for (const hook of this.#before) args = (hook(this, args) ?? args) as readonly unknown[];
       let output: unknown = this.forward(...(args as never[]));

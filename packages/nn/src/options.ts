@@ -33,7 +33,9 @@ export function oneOf<T>(op: string, name: string, value: T, words: readonly T[]
 }
 
 export const reductionOf = (op: string, reduction: Reduction): Reduction =>
-  oneOf(op, "reduction", reduction, ["mean", "sum", "none"]);
+  oneOf(op, "reduction", reduction, REDUCTIONS);
+
+const REDUCTIONS: readonly Reduction[] = ["mean", "sum", "none"];
 
 /** Throws unless all sizes are integers of at least `least`. */
 export function checkSizes(op: string, sizes: Readonly<Record<string, number | readonly number[]>>, least = 1): void {
