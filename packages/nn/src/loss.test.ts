@@ -1,15 +1,19 @@
 import { cpu } from "@descent/backend-cpu";
 import {
   ArgumentError,
+  type Backend,
   gradcheck,
   gradgradcheck,
   ones,
   randn,
   setBackend,
   type Tensor,
+  type TypedArray,
   tensor,
+  withBackend,
   zeros,
 } from "@descent/core";
+import { fusedBackend } from "@descent/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CrossEntropyLoss, functional, MSELoss, type Reduction } from "./index.ts";
@@ -128,6 +132,26 @@ describe("crossEntropy", () => {
     expect(loss.item()).toBeNaN();
     loss.backward();
     expect(x.grad!.dataSync().every((g) => g === 0)).toBe(true);
+  });
+
+  test("looks at the classes once", () => {
+    const backend = fusedBackend();
+    const { download } = backend;
+    let looks = 0;
+    const counted: Backend<TypedArray> = {
+      ...backend,
+      download: (x) => {
+        looks++;
+        return download(x);
+      },
+    };
+    withBackend(counted, () => {
+      const x = randn([2, 3], { requiresGrad: true });
+      crossEntropy(x, ints([2, 1])).backward();
+      expect(looks).toBe(1);
+      crossEntropy(x, ints([2, -100])).backward();
+      expect(looks).toBe(2);
+    });
   });
 
   test("what is ignored may be infinite", () => {

@@ -2,7 +2,7 @@ import { mseLoss, type Reduction } from "@descent/core";
 import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { checkVariants, EDGE_SIZES, endThreads, type Input, scattered, withGradients } from "./variants.ts";
+import { checkVariants, EDGE_SIZES, endThreads, type Input, scattered, withGradients } from "../testing/variants.ts";
 
 afterAll(endThreads);
 
