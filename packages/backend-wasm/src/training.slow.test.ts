@@ -1,13 +1,28 @@
 import { manualSeed, randint, randn, type Tensor, withBackend } from "@descent/core";
 import "@descent/core/methods";
-import { CrossEntropyLoss } from "@descent/nn";
+import { Conv2d, CrossEntropyLoss, functional as F, Linear, Module } from "@descent/nn";
 import { SGD } from "@descent/optim";
-import { lenet } from "@descent/testing";
 import { expect, test } from "vitest";
 import { type WasmBackend, wasm } from "./index.ts";
 
 const MIB = 2 ** 20;
 const STEPS = 10_000;
+
+/** LeNet-5 as a module of its own, which sees what goes from layer to layer: all of it is left to the collector, as in a `Sequential` it is not. */
+class LeNet extends Module {
+  readonly conv1 = new Conv2d(1, 6, 5, { padding: 2 });
+  readonly conv2 = new Conv2d(6, 16, 5);
+  readonly fc1 = new Linear(400, 120);
+  readonly fc2 = new Linear(120, 84);
+  readonly fc3 = new Linear(84, 10);
+
+  forward(x: Tensor): Tensor {
+    let y = F.maxPool2d(this.conv1.call(x).relu(), 2);
+    y = F.maxPool2d(this.conv2.call(y).relu(), 2);
+    y = this.fc1.call(y.flatten(1)).relu();
+    return this.fc3.call(this.fc2.call(y).relu());
+  }
+}
 
 /** Trains LeNet-5 in one synchronous loop in which nothing is disposed, and returns its weights. */
 function train(
@@ -17,7 +32,7 @@ function train(
 ): Record<string, number[]> {
   return withBackend(backend, () => {
     manualSeed(0);
-    const model = lenet();
+    const model = new LeNet();
     const loss = new CrossEntropyLoss();
     const optimizer = new SGD(model.parameters(), { lr: 0.003, momentum: 0.9 });
     const batches = Array.from({ length: 8 }, (): [Tensor, Tensor] => [
