@@ -107,12 +107,19 @@ function commonBackend(op: string, inputs: Inputs): Backend {
 function neededEdges(op: Definition, inputs: Inputs): readonly (Edge | null)[] | null {
   let edges: (Edge | null)[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i];
-    if (!(x instanceof Tensor) || x.edge === null || !op.differentiable(i)) continue;
-    edges ??= new Array<Edge | null>(inputs.length).fill(null);
-    edges[i] = x.edge;
+    const x = inputs[i]!;
+    const edge = x === null || typeof x === "number" || x.edge === null || !op.differentiable(i) ? null : x.edge;
+    if (edge !== null) edges ??= nulls(inputs.length);
+    if (edges !== null) edges[i] = edge;
   }
   return edges;
+}
+
+// Faster than `fill`.
+function nulls<T>(length: number): (T | null)[] {
+  const list = new Array<T | null>(length);
+  for (let i = 0; i < length; i++) list[i] = null;
+  return list;
 }
 
 function record(
@@ -150,7 +157,7 @@ function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | nu
     const x = inputs[i]!;
     const kept = plan.inputs === "all" || plan.inputs.includes(i) || (plan.others && anotherIsNeeded(needed, i));
     if (!kept && typeof x !== "number") continue;
-    saved ??= new Array<Input>(inputs.length).fill(null);
+    saved ??= nulls(inputs.length);
     saved[i] = x instanceof Tensor ? alias(x) : x;
   }
   return saved ?? NOTHING;
@@ -187,8 +194,8 @@ export function dtypesOf(inputs: Inputs): readonly (DType | null)[] {
   DTYPES[inputs.length] ??= new Array<DType | null>(inputs.length);
   const dtypes = DTYPES[inputs.length]!;
   for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i];
-    dtypes[i] = x instanceof Tensor ? x.dtype : null;
+    const x = inputs[i]!;
+    dtypes[i] = x === null || typeof x === "number" ? null : x.dtype;
   }
   return dtypes;
 }

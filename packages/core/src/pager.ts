@@ -189,12 +189,12 @@ export class Pager {
       const block = operands[i]!;
       if (block !== null) this.use(block);
     }
-    const results: Block[] = [];
+    const results = new Array<Block>(sizes.length);
+    let made = 0;
     try {
-      for (let i = 0; i < sizes.length; i++) results.push(this.allocate(sizes[i]!));
-    } catch (error) {
-      for (const block of results) this.free(block);
-      throw error;
+      for (; made < sizes.length; made++) results[made] = this.allocate(sizes[made]!);
+    } finally {
+      if (made < sizes.length) for (let i = 0; i < made; i++) this.free(results[i]!);
     }
     return results;
   }
@@ -217,8 +217,8 @@ export class Pager {
   }
 
   #addressesOf(blocks: readonly Block[]): number[] {
-    const addresses: number[] = [];
-    for (let i = 0; i < blocks.length; i++) addresses.push(this.address(blocks[i]!));
+    const addresses = new Array<number>(blocks.length);
+    for (let i = 0; i < blocks.length; i++) addresses[i] = this.address(blocks[i]!);
     return addresses;
   }
 

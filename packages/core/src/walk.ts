@@ -210,7 +210,7 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
 }
 
 /** The gradients of a call's inputs, given those of its outputs. */
-function inputGradients(call: Call, grads: readonly (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
+function inputGradients(call: Call, grads: (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
   const { backend } = (grads[0] ?? grads.find((g) => g !== null))!;
   return isCurrent(backend)
     ? sweptGradients(call, grads, createGraph)
@@ -218,7 +218,7 @@ function inputGradients(call: Call, grads: readonly (Tensor | null)[], createGra
 }
 
 /** The same on the current backend. What is made on the way is freed; the gradients are the caller's. */
-function sweptGradients(call: Call, grads: readonly (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
+function sweptGradients(call: Call, grads: (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
   const { op, attrs, inputs, savedInputs, savedOutputs } = call;
   const opening = open();
   try {
@@ -237,12 +237,20 @@ function sweptGradients(call: Call, grads: readonly (Tensor | null)[], createGra
     const own = new Array<Tensor | null>(inputs.length);
     for (let i = 0; i < own.length; i++) {
       const g = needs[i] ? results[i]! : null;
-      own[i] = g === null || claim(g, opening) ? g : alias(g);
+      own[i] = g === null || claim(g, opening) || handOn(grads, g) ? g : alias(g);
     }
     return own;
   } finally {
     sweep(opening);
   }
+}
+
+/** Takes a gradient of an output that is also that of an input, so that it is no longer the output's; `false` where `g` is none. */
+function handOn(grads: (Tensor | null)[], g: Tensor): boolean {
+  const i = grads.indexOf(g);
+  if (i < 0) return false;
+  grads[i] = null;
+  return true;
 }
 
 /**

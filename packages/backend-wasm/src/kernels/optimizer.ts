@@ -150,13 +150,13 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
       out: readonly Spec[],
     ) {
       if (p.dtype !== "float32") return null;
-      const buffer = !buffered ? "none" : momentumBuffer === null ? "first" : "kept";
+      const buffer = !buffered ? 0 : momentumBuffer === null ? 1 : 2;
       const decays = weightDecay !== 0;
-      const variant = 8 * BUFFERS.indexOf(buffer) + 4 * Number(nesterov) + 2 * Number(maximize) + Number(decays);
+      const variant = 8 * buffer + (nesterov ? 4 : 0) + (maximize ? 2 : 0) + (decays ? 1 : 0);
       sgd[variant] ??= runtime.compile<"step">((m) =>
-        defineSGD(m, { buffer, nesterov: buffered && nesterov, maximize, decays }),
+        defineSGD(m, { buffer: BUFFERS[buffer], nesterov: buffered && nesterov, maximize, decays }),
       ).step;
-      const b = buffer === "kept" ? momentumBuffer!.handle : null;
+      const b = buffered && momentumBuffer !== null ? momentumBuffer.handle : null;
       const made = pager.start("sgdStep", [p.handle, g.handle, b], sizesOf(out));
       const integers = [address(p.handle), address(g.handle), address(b), address(made[0]), address(made[1])];
       runtime.launch(sgd[variant], itemsOf(p), SGD_COST, integers, [lr, momentum, 1 - dampening, weightDecay]);
@@ -170,9 +170,9 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
     ) {
       if (p.dtype !== "float32") return null;
       const amsgrad = maxExpAvgSq !== null;
-      const decay = decoupled ? "decoupled" : weightDecay === 0 ? "none" : "coupled";
-      const variant = 4 * DECAYS.indexOf(decay) + 2 * Number(amsgrad) + Number(maximize);
-      adam[variant] ??= runtime.compile<"step">((m) => defineAdam(m, { amsgrad, decay, maximize })).step;
+      const decay = decoupled ? 2 : weightDecay === 0 ? 0 : 1;
+      const variant = 4 * decay + (amsgrad ? 2 : 0) + (maximize ? 1 : 0);
+      adam[variant] ??= runtime.compile<"step">((m) => defineAdam(m, { amsgrad, decay: DECAYS[decay], maximize })).step;
       const [m, v, most] = [expAvg.handle, expAvgSq.handle, amsgrad ? maxExpAvgSq.handle : null];
       const made = pager.start("adamStep", [p.handle, g.handle, m, v, most], sizesOf(out));
       const from = [address(p.handle), address(g.handle), address(m), address(v), address(most)];
@@ -188,7 +188,7 @@ export function optimizerSteps(runtime: Runtime): Pick<FusedKernels, "sgdStep" |
 /** Bytes of parameter and state, which have one shape. */
 function sizesOf(out: readonly Spec[]): number[] {
   const bytes = bytesOf(out[0]!);
-  const sizes: number[] = [];
-  for (let i = 0; i < out.length; i++) sizes.push(bytes);
+  const sizes = new Array<number>(out.length);
+  for (let i = 0; i < sizes.length; i++) sizes[i] = bytes;
   return sizes;
 }
