@@ -62,13 +62,10 @@ export function backendOver(runtime: Runtime, convolutions: ConvolutionOptions =
   const { pager, pool } = runtime;
   const reference = referenceFamilies(runtime);
 
-  const backend: WasmBackend = {
+  const backend: Omit<WasmBackend, "numThreads"> = {
     name: "wasm",
     dtypes: DTYPES,
     synchronous: true,
-    get numThreads() {
-      return pool.size;
-    },
     setNumThreads(threads) {
       checkThreads(threads);
       pool.resize(threads);
@@ -105,7 +102,8 @@ export function backendOver(runtime: Runtime, convolutions: ConvolutionOptions =
       ...optimizerSteps(runtime),
     },
   };
-  return backend;
+  // With an accessor among them, V8 would look up all of the properties above by hash.
+  return Object.defineProperty(backend as WasmBackend, "numThreads", { get: () => pool.size, enumerable: true });
 }
 
 function checkThreads(threads: number): void {
