@@ -1,4 +1,4 @@
-import { BackendError } from "@descent/core";
+import { BackendError, type Collector } from "@descent/core";
 import { F32x4, I32, ModuleBuilder, type Target } from "./assembler/index.ts";
 
 // Neither the DOM library nor Node's types: what is used of either is declared here.
@@ -27,6 +27,7 @@ interface WebAssemblyApi {
 }
 
 interface Host {
+  readonly performance: { now(): number };
   readonly WebAssembly?: WebAssemblyApi;
   readonly process?: {
     readonly versions?: { readonly v8?: string };
@@ -37,6 +38,10 @@ interface Host {
 }
 
 export const host = globalThis as unknown as Host;
+
+interface NodeV8 {
+  setFlagsFromString(flags: string): void;
+}
 
 /** A module of Node itself; `undefined` in browsers. */
 export const builtin = <T>(name: string): T | undefined => host.process?.getBuiltinModule?.(name) as T | undefined;
@@ -90,9 +95,7 @@ function hasRelaxedSimd(api: WebAssemblyApi): boolean {
   const bytes = probe({ relaxed: true, shared: false, hoist: false });
   if (api.validate(bytes)) return true;
   // Node 20 has it behind a flag, which can be set until the first such module is compiled. Newer versions warn of the flag's name.
-  builtin<{ setFlagsFromString(flags: string): void }>("node:v8")?.setFlagsFromString(
-    "--experimental-wasm-relaxed-simd",
-  );
+  builtin<NodeV8>("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
   return api.validate(bytes);
 }
 
@@ -107,4 +110,40 @@ function v8Version(): number {
   if (version === undefined) return 0;
   const major = Number.parseInt(version, 10);
   return major > 50 ? Math.floor(major / 10) : major; // Chrome 130 has V8 13.0
+}
+
+interface NodeVm {
+  runInNewContext(code: string): () => void;
+  createContext(globals: object, options: { microtaskMode: "afterEvaluate" }): object;
+  readonly Script: new (code: string) => { runInContext(context: object): unknown };
+}
+
+/**
+ * What collects garbage on request; `undefined` where nothing can, as in browsers. Within one job of the event loop V8 keeps alive what a
+ * `WeakRef` was made of or has returned; this ends that too.
+ */
+export function garbageCollector(): Collector | undefined {
+  const v8 = builtin<NodeV8>("node:v8");
+  const vm = builtin<NodeVm>("node:vm");
+  if (v8 === undefined || vm === undefined) return undefined;
+  const prepare = (): (() => void) => {
+    v8.setFlagsFromString("--expose-gc");
+    const gc = vm.runInNewContext("gc");
+    v8.setFlagsFromString("--no-expose-gc");
+    // The microtasks of a context with a queue of its own run after its script, as at the end of a job.
+    const context = vm.createContext({}, { microtaskMode: "afterEvaluate" });
+    const nothing = new vm.Script("0");
+    return () => {
+      nothing.runInContext(context);
+      gc();
+    };
+  };
+  let collect: (() => void) | undefined;
+  return {
+    collect: () => {
+      collect ??= prepare();
+      collect();
+    },
+    now: () => host.performance.now(),
+  };
 }

@@ -1,5 +1,5 @@
 import { ArgumentError, type Backend, type Block, DTYPES, type Pager } from "@descent/core";
-import { builtin, detectEngine, host } from "./engine.ts";
+import { builtin, detectEngine, garbageCollector, host } from "./engine.ts";
 import { activation } from "./kernels/activation.ts";
 import { type ConvolutionOptions, convolution } from "./kernels/conv2d.ts";
 import { dropout } from "./kernels/dropout.ts";
@@ -24,6 +24,11 @@ export interface WasmOptions {
   readonly budget?: number;
   /** Default: `budget` where given, else 1 GiB. */
   readonly maxBudget?: number;
+  /**
+   * Whether to collect garbage when the budget is reached, which finds tensors that nobody holds any more, before any move to the host. Only
+   * Node can; a `WeakRef` of the program may let go of its target in the middle of a job then. Default true.
+   */
+  readonly collect?: boolean;
   /** Whether to use relaxed SIMD where the engine has it, which is faster and may round differently from machine to machine. Default true. */
   readonly relaxedSimd?: boolean;
   /**
@@ -51,10 +56,14 @@ export function wasm({
   threads = cores(),
   relaxedSimd = true,
   winograd = true,
+  collect = true,
   ...paging
 }: WasmOptions = {}): WasmBackend {
   checkThreads(threads);
-  return backendOver(new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, paging), { winograd });
+  const options = { ...paging, collector: collect ? garbageCollector() : undefined };
+  return backendOver(new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, options), {
+    winograd,
+  });
 }
 
 /** @internal The backend over a runtime of any kind. */

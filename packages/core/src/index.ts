@@ -75,7 +75,7 @@ export { logSoftmax, softmax, softmaxCrossEntropy } from "./ops/softmax.ts";
 export { argsort, cumsum, type SortOptions, sort } from "./ops/sort.ts";
 export { type ReduceOptions, sum } from "./ops/sum.ts";
 export type { Window } from "./ops/windows.ts";
-export { type Block, Pager, type PagerOptions } from "./pager.ts";
+export { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export * from "./random.ts";
 export {

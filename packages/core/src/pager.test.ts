@@ -1,11 +1,24 @@
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { createContext, runInNewContext, Script } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PagedMemory } from "./addresses.ts";
 import { ArgumentError, OutOfMemoryError } from "./errors.ts";
-import { type Block, Pager, type PagerOptions } from "./pager.ts";
+import { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";
+
+/** Collects garbage at once, as `backend-wasm` has Node do it. */
+const collector: Collector = (() => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const job = createContext({}, { microtaskMode: "afterEvaluate" });
+  const nothing = new Script("0");
+  const collect = (): void => {
+    nothing.runInContext(job);
+    gc();
+  };
+  return { collect, now: () => 0 };
+})();
 
 const KIB = 1024;
 const POISON = 0xdb;
@@ -72,7 +85,11 @@ describe("random programs", () => {
   const bug = new Error("the kernel throws");
 
   /** Runs the program on a pager and on a Map of arrays; returns how often memory ran out. */
-  function run(program: readonly Step[], options: Required<PagerOptions>, capacity?: number): number {
+  function run(
+    program: readonly Step[],
+    options: Required<Omit<PagerOptions, "collector">> & PagerOptions,
+    capacity?: number,
+  ): number {
     const { device, pager } = setup(options, capacity);
     const model = new Map<Block, Uint8Array>();
     const pick = (n: number) => [...model.keys()][n % model.size]!;
@@ -125,6 +142,15 @@ describe("random programs", () => {
     expect(pager.stats.live).toBe(0);
     return outOfMemory;
   }
+
+  test("keep their contents where garbage is collected on the way", () => {
+    fc.assert(
+      fc.property(program, budget, (steps, budget) => {
+        run(steps, { budget, maxBudget: budget, base: 0, collector });
+      }),
+      { numRuns: 10 },
+    );
+  });
 
   test("keep their contents within a fixed budget, and run out only where a kernel needs more", () => {
     let outOfMemory = 0;
@@ -517,5 +543,90 @@ describe("garbage", () => {
     }
     expect(pager.stats.evictedBytes).toBeGreaterThan(100 * 1024 * KIB);
     expect(pager.stats.peak).toBeLessThanOrEqual(1024 * KIB);
+  });
+});
+
+describe("where garbage can be collected at once", () => {
+  const setupCollecting = (options: PagerOptions = {}) => setup({ budget: 64 * KIB, collector, ...options });
+
+  test("dead large blocks make room without a copy, within one job", () => {
+    const { pager, write } = setupCollecting();
+    for (let i = 0; i < 100; i++) write(10 * KIB, i);
+    expect(pager.stats).toMatchObject({ evictions: 0, budget: 64 * KIB });
+    expect(pager.stats.collections).toBeGreaterThan(10);
+    expect(pager.stats.collectedBytes).toBeGreaterThan(900 * KIB);
+    expect(pager.stats.live).toBeLessThanOrEqual(6);
+  });
+
+  test("live ones stay, and are copied out where nothing else makes room", () => {
+    const { pager, write, read } = setupCollecting();
+    const kept: Block[] = [];
+    for (let i = 0; i < 40; i++) {
+      kept.push(write(10 * KIB, i));
+      write(10 * KIB, 0xff);
+    }
+    expect(pager.stats.evictions).toBeGreaterThan(20);
+    for (const [i, block] of kept.entries()) expect(new Set(read(block))).toEqual(new Set([i]));
+  });
+
+  test("blocks of the running kernel stay, also those of which only the address is left", () => {
+    const { device, pager, write } = setupCollecting();
+    const address = (() => {
+      pager.begin("kernel");
+      return pager.address(pager.allocate(10 * KIB));
+    })();
+    device.bytes.fill(7, address, address + 10 * KIB);
+    for (let i = 0; i < 5; i++) pager.allocate(10 * KIB);
+    expect(() => pager.allocate(10 * KIB)).toThrow(OutOfMemoryError);
+    expect(pager.stats.collections).toBe(1);
+    expect(device.bytes[address]).toBe(7);
+    write(60 * KIB, 1);
+    expect(pager.stats.live).toBe(1);
+  });
+
+  /** A collector whose clock goes on by some milliseconds in every collection, and otherwise between two looks. */
+  function timed(took: number, between: number): Collector {
+    let [time, looks] = [0, 0];
+    return {
+      collect: collector.collect,
+      now: () => {
+        time += looks++ % 2 === 0 ? between : took;
+        return time;
+      },
+    };
+  }
+
+  test("collections that take longer than copies would become rare", () => {
+    const { pager, write } = setupCollecting({ collector: timed(1000, 1e6) });
+    for (let i = 0; i < 500; i++) write(20 * KIB, i);
+    expect(pager.stats.evictions).toBeGreaterThan(100);
+    expect(pager.stats.collections).toBeLessThan(12);
+  });
+
+  test("collections that take too much of the time make the budget grow, unless it is fixed", () => {
+    const budgets = [0.01, 1].map((between) => {
+      const { pager, write } = setupCollecting({ maxBudget: 1024 * KIB, collector: timed(0.01, between) });
+      for (let i = 0; i < 300; i++) write(10 * KIB, i);
+      expect(pager.stats.evictions).toBe(0);
+      return pager.stats.budget / KIB;
+    });
+    expect(budgets[0]).toBeGreaterThanOrEqual(512);
+    expect(budgets[1]).toBe(64);
+    const { pager, write } = setupCollecting({ collector: timed(0.01, 0.01) });
+    for (let i = 0; i < 100; i++) write(10 * KIB, i);
+    expect(pager.stats.budget).toBe(64 * KIB);
+  });
+
+  test("the finalizers of what was collected find nothing to do", async () => {
+    const { pager, write } = setupCollecting();
+    for (let i = 0; i < 100; i++) write(10 * KIB, i);
+    const { live, resident } = pager.stats;
+    collector.collect();
+    await setImmediate();
+    await setImmediate();
+    expect(pager.stats.live).toBeLessThanOrEqual(live);
+    expect(pager.stats.live).toBeGreaterThanOrEqual(0);
+    expect(pager.stats.resident).toBeLessThanOrEqual(resident);
+    expect(pager.stats.resident).toBeGreaterThanOrEqual(0);
   });
 });

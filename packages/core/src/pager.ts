@@ -21,12 +21,34 @@ export interface PagerOptions {
   readonly maxBudget?: number;
   /** First address that belongs to the pager. */
   readonly base?: number;
+  /**
+   * With it, the pager looks for dead blocks before it moves any to the host; without it, those that the engine's collector has not told of
+   * yet are copied out like others.
+   */
+  readonly collector?: Collector | undefined;
+}
+
+/** What can collect garbage when it is asked to. */
+export interface Collector {
+  /** Collects garbage at once, so that weak references to what was dropped before are empty. */
+  collect(): void;
+  /** Milliseconds since any time. */
+  now(): number;
 }
 
 /** What the finalizer of a large block finds, and the key that eviction unregisters: kept, it would keep the host copy. */
 interface Token {
   page: Page;
+  /** The canary, where there is something to be gained by looking whether it lives. */
+  canary: WeakRef<Canary> | null;
 }
+
+/** What a collection has to free for each millisecond that it takes: about what could be copied out meanwhile. */
+const COPIED_PER_MS = 2 * MIB;
+/** The share of time that collections may take before a larger budget has to make them rarer. */
+const MAX_SHARE = 0.04;
+/** How many chances to collect are passed over at most, after some that were not worth it. */
+const MAX_PAUSE = 256;
 
 /** Dies with the block that holds it. Freed blocks hand it on, because to register one costs more than a small kernel. */
 class Canary {
@@ -86,6 +108,9 @@ export class Pager {
     /** Pages copied out. */
     evictions: 0,
     evictedBytes: 0,
+    /** Collections that were asked for, and bytes that they freed. */
+    collections: 0,
+    collectedBytes: 0,
     /** Blocks copied back in. */
     reloads: 0,
     reloadedBytes: 0,
@@ -107,6 +132,12 @@ export class Pager {
   #op = "Pager";
   #evictedBefore = 0;
   #reloadedBefore = 0;
+  readonly #collector: Collector | undefined;
+  /** When the last collection ended. */
+  #collectedAt = 0;
+  /** Chances to collect that are still passed over, and how many there will be if the next collection is not worth it either. */
+  #pause = 0;
+  #nextPause = 1;
 
   constructor(memory: PagedMemory, options: PagerOptions = {}) {
     const { budget = 64 * MIB, maxBudget = options.budget ?? 1024 * MIB, base = 0 } = options;
@@ -118,6 +149,7 @@ export class Pager {
     this.stats.budget = budget;
     this.#maxBudget = maxBudget;
     this.#memory = memory;
+    this.#collector = options.collector;
     this.#base = roundUp(base, ALIGNMENT);
     this.#addresses = new Addresses(memory, this.#base);
     // A small budget gets small pages, so that a kernel pins only a part of it.
@@ -264,7 +296,8 @@ export class Pager {
     const { page } = block;
     let canary = this.#canaries.pop();
     if (canary === undefined) {
-      canary = new Canary({ page });
+      canary = new Canary({ page, canary: null });
+      if (this.#collector !== undefined) canary.token.canary = new WeakRef(canary);
       this.#finalizers.register(canary, canary.token, canary.token);
     }
     canary.token.page = page;
@@ -304,6 +337,7 @@ export class Pager {
       this.#growBudget();
       at = this.#find(bytes);
     }
+    if (at < 0 && this.#sweep(bytes)) at = this.#find(bytes);
     while (at < 0 && this.#evict(Math.max(bytes, Math.min(stats.budget / 4, 32 * MIB)))) at = this.#find(bytes);
     if (at >= 0) return at;
     // What is resident now is pinned. It splits the addresses, so what fits into the budget may lie beyond its end.
@@ -329,6 +363,34 @@ export class Pager {
 
   #growBudget(): void {
     this.stats.budget = Math.min(2 * this.stats.budget, this.#maxBudget);
+  }
+
+  /** Collects garbage and frees the large blocks that are dead, unless that was not worth it of late; `true` where `bytes` came free. */
+  #sweep(bytes: number): boolean {
+    const collector = this.#collector;
+    if (collector === undefined || this.#pause-- > 0) return false;
+    const start = collector.now();
+    collector.collect();
+    const end = collector.now();
+    const took = end - start;
+    if (took > MAX_SHARE * (end - this.#collectedAt)) this.#growBudget();
+    this.#collectedAt = end;
+    let freed = 0;
+    // Backwards, because the last page takes the place of one that goes. A block of the running kernel may be in use by its address alone.
+    for (let i = this.#resident.length - 1; i >= 0; i--) {
+      const page = this.#resident[i]!;
+      if (page.token === null || page.stamp === this.#kernel || page.token.canary?.deref() !== undefined) continue;
+      this.#finalizers.unregister(page.token);
+      this.stats.live--;
+      freed += page.bytes;
+      this.#release(page);
+    }
+    this.stats.collections++;
+    this.stats.collectedBytes += freed;
+    const isWorthIt = freed >= took * COPIED_PER_MS;
+    this.#pause = isWorthIt ? 0 : this.#nextPause;
+    this.#nextPause = isWorthIt ? 1 : Math.min(2 * this.#nextPause, MAX_PAUSE);
+    return freed >= bytes;
   }
 
   /** Whether more than a tenth of what was evicted last time has come back. */
