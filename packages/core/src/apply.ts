@@ -173,15 +173,9 @@ function anotherIsNeeded(needed: readonly (Edge | null)[], input: number): boole
   return false;
 }
 
-// Every call of every op comes through here: loops, not `map`, and lists that are used again, one for each number of inputs. The rules
-// that get them only look at them, and call no ops.
-const SHAPES: (Shape | null)[][] = [];
-const DTYPES: (DType | null)[][] = [];
-
-/** The shapes of the inputs, until the next call of this function. */
-export function shapesOf(inputs: Inputs): readonly (Shape | null)[] {
-  SHAPES[inputs.length] ??= new Array<Shape | null>(inputs.length);
-  const shapes = SHAPES[inputs.length]!;
+// Loops, not `map`: every call of every op comes through here.
+export function shapesOf(inputs: Inputs): (Shape | null)[] {
+  const shapes = new Array<Shape | null>(inputs.length);
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     shapes[i] = x === null ? null : typeof x === "number" ? SCALAR : x.shape;
@@ -189,10 +183,8 @@ export function shapesOf(inputs: Inputs): readonly (Shape | null)[] {
   return shapes;
 }
 
-/** The dtypes of the inputs, until the next call of this function. */
-export function dtypesOf(inputs: Inputs): readonly (DType | null)[] {
-  DTYPES[inputs.length] ??= new Array<DType | null>(inputs.length);
-  const dtypes = DTYPES[inputs.length]!;
+export function dtypesOf(inputs: Inputs): (DType | null)[] {
+  const dtypes = new Array<DType | null>(inputs.length);
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     dtypes[i] = x === null || typeof x === "number" ? null : x.dtype;

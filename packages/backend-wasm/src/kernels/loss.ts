@@ -31,8 +31,8 @@ export function losses(runtime: Runtime) {
       pager.use(x.handle);
       pager.use(target.handle);
       const y = pager.allocate(bytesOf(out));
-      const addresses = [pager.address(x.handle), pager.address(target.handle), pager.address(y)];
-      runtime.launch(kernels().sum, 1, 0, [...addresses, 4 * n, 4 * n], [count]);
+      const integers = [pager.address(x.handle), pager.address(target.handle), pager.address(y), 4 * n, 4 * n];
+      runtime.launch(kernels().sum, 1, 0, integers, [count]);
       return y;
     }
     const floats = Math.ceil(n / parts / 16) * 16;
