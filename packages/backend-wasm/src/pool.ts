@@ -27,7 +27,7 @@ interface Globals {
 const globals = host as unknown as Globals;
 
 /** Looks of the main thread for the last chunks before it sleeps. */
-const SPINS = 20_000;
+const SPINS = 100_000;
 /** How often it sleeps (ten milliseconds) before it takes a worker for dead; where it must not sleep, how often it begins to look again. */
 const NAPS = { sleeping: 1000, spinning: 200_000 };
 

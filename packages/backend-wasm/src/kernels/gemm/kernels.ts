@@ -112,18 +112,18 @@ export function defineProducts(m: KernelModule<ProductKernel>): void {
   });
 
   /**
-   * Products of matrices that are `aMatrix`, `bMatrix` and `cMatrix` bytes apart. Items are bands of `COLUMNS` columns, matrix by matrix.
-   * `bPacked` is an offset in the scratch memory.
+   * Products of matrices that are `aMatrix`, `bMatrix` and `cMatrix` bytes apart. Items are bands of `band` columns (at most `COLUMNS`), matrix
+   * by matrix. `bPacked` is an offset in the scratch memory.
    */
-  const matrices = { aMatrix: I32, bMatrix: I32, cMatrix: I32, bPacked: I32 } as const;
+  const matrices = { aMatrix: I32, bMatrix: I32, cMatrix: I32, bPacked: I32, band: I32 } as const;
   m.kernel("bands", { ...A, ...B, ...SIZES, ...RESULT, ...matrices }, (f, x, { begin, end, scratch }) => {
-    const across = f.let(x.columns.add(COLUMNS - 1).divU(COLUMNS));
+    const across = f.let(x.columns.add(x.band).sub(1).divU(x.band));
     const packed = f.let(scratch.add(x.bPacked));
     const k = f.var(I32);
     f.for(begin, end, 1, (item) => {
       const matrix = f.let(item.divU(across));
-      const j = f.let(item.remU(across).mul(COLUMNS));
-      const columns = f.let(minimum(x.columns.sub(j), COLUMNS));
+      const j = f.let(item.remU(across).mul(x.band));
+      const columns = f.let(minimum(x.columns.sub(j), x.band));
       k.set(I32.const(0));
       // At least once: without a step, elements are the bias or 0.
       f.loop((again) => {

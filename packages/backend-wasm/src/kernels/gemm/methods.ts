@@ -70,6 +70,10 @@ const PACKING = 0.3;
 const CACHED = 2 ** 16;
 /** A number of rows that every tile divides. */
 const TILES = 12;
+/** Products with fewer multiplications are over before another thread has woken up. */
+export const SMALL = 2 ** 19;
+/** Columns of which there are bands enough for all threads. */
+export const MANY = 8 * COLUMNS;
 /** Elements of B that `blocked` packs at a time. */
 const PACKED = 2 ** 21;
 
@@ -99,6 +103,12 @@ const scratchOf = ({ rows, columns, k }: Product, tile: Tile) => ({
   b: 4 * Math.min(k, DEPTH) * roundUp(Math.min(columns, COLUMNS), tile.columns),
 });
 
+/** Columns of a band: of one matrix of medium size, one band for each thread. */
+const bandOf = ({ rows, columns, k, stack }: Product, tile: Tile, threads: number): number =>
+  stack !== undefined || columns >= MANY || rows * columns * k <= SMALL
+    ? Math.min(columns, COLUMNS)
+    : Math.min(COLUMNS, roundUp(Math.ceil(columns / threads), tile.columns));
+
 const bands: MethodDefinition = {
   memory(product, tile) {
     const { a, b } = scratchOf(product, tile);
@@ -107,19 +117,19 @@ const bands: MethodDefinition = {
   compute({ runtime, kernels, tile }, product, { a, b, bias, c }, _, scratch) {
     const { rows, columns, k, relu = false, stack } = product;
     const { aLane, aK, bLane, bK } = strides(product);
-    const width = Math.min(columns, COLUMNS);
+    const width = bandOf(product, tile, runtime.pool.size);
     const cost = ITEM + rows * width * k * COST + (rows + width) * k * PACKING;
-    const bands = Math.ceil(columns / COLUMNS);
+    const bands = Math.ceil(columns / width);
     const integers = [a, aLane, aK, b, bLane, bK, rows, columns, k, c, 4 * columns, bias, Number(relu)];
     const packedB = scratchOf(product, tile).a;
     if (stack === undefined) {
-      integers.push(0, 0, 0, packedB);
+      integers.push(0, 0, 0, packedB, width);
       runtime.launch(kernels.packed.bands, bands, cost, integers, NONE, scratch);
       return;
     }
     const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
     const { size, strideA, strideB } = stack.at(-1)!;
-    integers.push(strideA * aBytes, strideB * bBytes, cBytes, packedB);
+    integers.push(strideA * aBytes, strideB * bBytes, cBytes, packedB, width);
     eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
       integers[0] = a + offsetA * aBytes;
       integers[3] = b + offsetB * bBytes;

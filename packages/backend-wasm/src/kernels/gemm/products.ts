@@ -2,7 +2,7 @@ import type { Block } from "@descent/core";
 import { HEAP } from "../../layout.ts";
 import type { Runtime, Scratch } from "../../runtime.ts";
 import { COLUMNS, DEPTH } from "./kernels.ts";
-import { type Addresses, type Context, Kernels, METHODS } from "./methods.ts";
+import { type Addresses, type Context, Kernels, MANY, METHODS, SMALL } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
 import { LEAST_ROW_COLUMNS } from "./row.ts";
 
@@ -42,12 +42,10 @@ export interface StackAxis {
  */
 export type Method = "dot" | "row" | "single" | "bands" | "wide" | "blocked";
 
-/** Products with fewer multiplications are over before another thread has woken up. */
-const SMALL = 2 ** 19;
 /** Rows of A up to which unpacked operands are faster: packing B pays off with the rows that use it. */
 const FEW = 64;
-/** Columns of which there are bands enough for all threads. */
-const MANY = 8 * COLUMNS;
+/** Up to so many, threads had better pack all of A each than wait for each other's parts of B. */
+const MEDIUM = 2 ** 25;
 
 /** The fastest method, from measurements. */
 function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product, threads: number): Method {
@@ -57,7 +55,7 @@ function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product,
   if (!transposeA && transposeB && (least < FEW || (least <= 2 * FEW && k >= DEPTH))) return "dot";
   if (rows * columns * k <= SMALL && columns <= COLUMNS) return "single";
   if (!transposeB && k <= DEPTH && columns >= 8 && rows <= FEW) return "wide";
-  return threads === 1 || columns >= MANY ? "bands" : "blocked";
+  return threads === 1 || columns >= MANY || rows * columns * k <= MEDIUM ? "bands" : "blocked";
 }
 
 /** Of the result. */
