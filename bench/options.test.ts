@@ -52,7 +52,7 @@ describe("parseOptions", () => {
       "--against pytorch",
       '--against takes torch, torch-tuned, tfjs-wasm, tfjs-cpu, jax-js, js-pytorch or all, got "pytorch"',
     ],
-    ["--backend abacus", /^--backend must be one of cpu.*, got "abacus"$/],
+    ["--backend abacus", /^--backend must be one of wasm, cpu, got "abacus"$/],
     ["--threads 0", '--threads must be an integer of at least 1, got "0"'],
     ["--rounds=", '--rounds must be an integer of at least 1, got ""'],
     ["--budget 1.5", '--budget must be an integer of at least 1, got "1.5"'],

@@ -3,8 +3,11 @@ import { type Backend, conv2d, Generator, randn, type Tensor, withBackend } from
 import "@descent/core/methods";
 import { describeBackend } from "@descent/testing";
 import { describe, expect, test } from "vitest";
+import { detectEngine } from "./engine.ts";
 import { wasm } from "./index.ts";
+import { Runtime } from "./runtime.ts";
 import { hostileBackend } from "./testing/hostile-backend.ts";
+import { backendOver } from "./wasm.ts";
 
 const TOLERANCE = 1e-6;
 
@@ -13,6 +16,10 @@ describeBackend("wasm", () => wasm({ threads: 1 }), { tolerance: TOLERANCE });
 describeBackend("wasm with two threads that do all work twice", hostileBackend, { tolerance: TOLERANCE });
 
 describeBackend("wasm without relaxed SIMD", () => wasm({ threads: 1, relaxedSimd: false }), { tolerance: TOLERANCE });
+
+// As in browsers on pages that are not isolated from others.
+const unshared = { ...detectEngine({ relaxedSimd: true, threads: true }), shared: false };
+describeBackend("wasm without shared memory", () => backendOver(new Runtime(unshared, 1)), { tolerance: TOLERANCE });
 
 describe("options", () => {
   test.each([0, -1, 1.5, Number.NaN])("%d threads are an error", (threads) => {

@@ -45,8 +45,9 @@ interface Token {
 
 /** What a collection has to free for each millisecond that it takes: about what could be copied out meanwhile. */
 const COPIED_PER_MS = 2 * MIB;
-/** The share of time that collections may take before a larger budget has to make them rarer. */
+/** The share of time that collections may take before a larger budget has to make them rarer, and how large it may become for that. */
 const MAX_SHARE = 0.04;
+const ROOMY = 512 * MIB;
 /** How many chances to collect are passed over at most, after some that were not worth it. */
 const MAX_PAUSE = 256;
 
@@ -373,7 +374,7 @@ export class Pager {
     collector.collect();
     const end = collector.now();
     const took = end - start;
-    if (took > MAX_SHARE * (end - this.#collectedAt)) this.#growBudget();
+    if (took > MAX_SHARE * (end - this.#collectedAt) && this.stats.budget < ROOMY) this.#growBudget();
     this.#collectedAt = end;
     let freed = 0;
     // Backwards, because the last page takes the place of one that goes. A block of the running kernel may be in use by its address alone.

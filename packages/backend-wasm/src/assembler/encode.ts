@@ -44,7 +44,8 @@ export const sized = (code: Code): Code => {
   return [unsigned(bytes.length), bytes];
 };
 
-export const text = (name: string): Code => sized([...new TextEncoder().encode(name)]);
+/** A name of ASCII characters. */
+export const text = (name: string): Code => sized(Array.from(name, (character) => character.charCodeAt(0)));
 
 export const float32 = (value: number): number[] => [...new Uint8Array(Float32Array.of(value).buffer)];
 export const float64 = (value: number): number[] => [...new Uint8Array(Float64Array.of(value).buffer)];
