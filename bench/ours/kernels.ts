@@ -28,11 +28,18 @@ export const KERNELS: Readonly<Record<KernelName, (input: Shape) => Kernel>> = {
     const bias = zeros([features!], { requiresGrad: true });
     return { parameters: [weight, bias], forward: (x) => F.linear(x, weight, { bias }) };
   },
+  linearRelu: ([, features]) => {
+    const layers = new nn.Sequential(new nn.Linear(features!, features!), new nn.ReLU());
+    return { parameters: layers.parameters(), forward: (x) => layers.call(x) };
+  },
   maxPool: () => plain((x) => F.maxPool2d(x, 2)),
   avgPool: () => plain((x) => F.avgPool2d(x, 2)),
   batchNorm: ([, channels]) =>
     affine(channels!, (x, weight, bias) => F.batchNorm(x, null, null, { weight, bias, training: true })),
   layerNorm: ([, features]) => affine(features!, (x, weight, bias) => F.layerNorm(x, [features!], { weight, bias })),
+  relu: () => plain((x) => x.relu()),
+  tanh: () => plain((x) => x.tanh()),
+  sigmoid: () => plain((x) => x.sigmoid()),
   gelu: () => plain((x) => F.gelu(x)),
   silu: () => plain((x) => F.silu(x)),
   softmax: () => plain((x) => F.softmax(x, 1)),
@@ -40,6 +47,10 @@ export const KERNELS: Readonly<Record<KernelName, (input: Shape) => Kernel>> = {
   crossEntropy: ([rows, classes]) => {
     const target = labels(rows!, classes!);
     return plain((x) => F.crossEntropy(x, target));
+  },
+  mse: (shape) => {
+    const target = randn(shape);
+    return plain((x) => F.mseLoss(x, target));
   },
   dropout: () => plain((x) => F.dropout(x, { p: 0.5 })),
 };

@@ -188,10 +188,17 @@ function pass({ parameters, apply, compiles }, input, backward) {
 let seed = 0;
 const KERNELS = {
   linear: ([, size]) => linear({ inputs: size, outputs: size }),
+  linearRelu: ([, size]) => {
+    const { parameters, apply } = linear({ inputs: size, outputs: size });
+    return { parameters, apply: (p, x) => nn.relu(apply(p, x)) };
+  },
   maxPool: () => LAYERS.maxPool({ size: 2 }),
   avgPool: () => plain((x) => np.mean(windows(x, 2), [3, 5])),
   batchNorm: ([, channels]) => LAYERS.batchNorm({ channels }),
   layerNorm: ([, size]) => affine(size, [size], -1),
+  relu: () => plain(nn.relu),
+  tanh: () => plain(np.tanh),
+  sigmoid: () => plain(nn.sigmoid),
   gelu: () => plain((x) => nn.gelu(x, { approximate: false })),
   silu: () => plain(nn.silu),
   softmax: () => plain((x) => nn.softmax(x)),
@@ -199,6 +206,10 @@ const KERNELS = {
   crossEntropy: ([rows, count]) => {
     const target = array([rows, count], oneHot(rows, count));
     return plain((x) => crossEntropy(x, target.ref));
+  },
+  mse: (shape) => {
+    const target = array(shape);
+    return plain((x) => np.mean(np.square(np.subtract(x, target.ref))));
   },
   dropout: () => ({
     ...plain((x) => {

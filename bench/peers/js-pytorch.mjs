@@ -58,6 +58,7 @@ function inference({ network, input }) {
 const KERNELS = {
   linear: ([, size]) => new nn.Linear(size, size),
   layerNorm: ([, size]) => new nn.LayerNorm(size),
+  relu: () => new nn.ReLU(),
   softmax: () => new nn.Softmax(),
   dropout: () => new nn.Dropout(0.5),
   crossEntropy: ([rows, count]) => {

@@ -99,6 +99,10 @@ function pass(forward, x, backward) {
 
 const KERNELS = {
   linear: ([, size]) => linear({ inputs: size, outputs: size }),
+  linearRelu: ([, size]) => {
+    const apply = linear({ inputs: size, outputs: size });
+    return (x) => tf.relu(apply(x));
+  },
   maxPool: () => (x) => tf.maxPool(x, 2, 2, "valid"),
   avgPool: () => (x) => tf.avgPool(x, 2, 2, "valid"),
   batchNorm: ([, channels]) => batchNorm(channels),
@@ -109,6 +113,9 @@ const KERNELS = {
       return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), scale), offset);
     };
   },
+  relu: () => (x) => tf.relu(x),
+  tanh: () => (x) => tf.tanh(x),
+  sigmoid: () => (x) => tf.sigmoid(x),
   gelu: () => (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
   silu: () => (x) => tf.mul(x, tf.sigmoid(x)),
   softmax: () => (x) => tf.softmax(x),
@@ -116,6 +123,10 @@ const KERNELS = {
   crossEntropy: ([rows, count]) => {
     const target = tf.tensor2d(oneHot(rows, count), [rows, count]);
     return (x) => tf.losses.softmaxCrossEntropy(target, x);
+  },
+  mse: (shape) => {
+    const target = tensor(shape);
+    return (x) => tf.losses.meanSquaredError(target, x);
   },
   dropout: () => (x) => tf.dropout(x, 0.5),
 };

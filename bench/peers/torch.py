@@ -169,17 +169,23 @@ def kernel(task):
     weight, bias = torch.ones(size, requires_grad=True), torch.zeros(size, requires_grad=True)
     matrix = torch.randn(size, size, requires_grad=True)
     target = labels(shape[0], size)
+    numbers = layout(torch.randn(shape))
     forward, parameters = {
         "linear": (lambda x: F.linear(x, matrix, bias), [matrix, bias]),
+        "linearRelu": (lambda x: F.relu(F.linear(x, matrix, bias)), [matrix, bias]),
         "maxPool": (lambda x: F.max_pool2d(x, 2), []),
         "avgPool": (lambda x: F.avg_pool2d(x, 2), []),
         "batchNorm": (lambda x: F.batch_norm(x, None, None, weight, bias, training=True), [weight, bias]),
         "layerNorm": (lambda x: F.layer_norm(x, [size], weight, bias), [weight, bias]),
+        "relu": (F.relu, []),
+        "tanh": (torch.tanh, []),
+        "sigmoid": (torch.sigmoid, []),
         "gelu": (F.gelu, []),
         "silu": (F.silu, []),
         "softmax": (lambda x: F.softmax(x, 1), []),
         "logSoftmax": (lambda x: F.log_softmax(x, 1), []),
         "crossEntropy": (lambda x: F.cross_entropy(x, target), []),
+        "mse": (lambda x: F.mse_loss(x, numbers), []),
         "dropout": (lambda x: F.dropout(x, 0.5), []),
     }[task["op"]]
     return forward_or_both(forward, layout(torch.randn(shape)), parameters, task["backward"])

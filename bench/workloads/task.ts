@@ -23,18 +23,26 @@ export type Shape = readonly number[];
 
 export type ElementwiseName = "add" | "relu" | "exp" | "tanh" | "sigmoid" | "sum";
 
-/** `linear` has as many outputs as inputs, pooling a window of 2×2, `layerNorm` and the softmaxes see the last axis, `dropout` has p = ½. */
+/**
+ * `linear` has as many outputs as inputs, pooling a window of 2×2, `layerNorm` and the softmaxes see the last axis, `dropout` has p = ½; the
+ * target of `mse` needs no gradient.
+ */
 export type KernelName =
   | "linear"
+  | "linearRelu"
   | "maxPool"
   | "avgPool"
   | "batchNorm"
   | "layerNorm"
+  | "relu"
+  | "tanh"
+  | "sigmoid"
   | "gelu"
   | "silu"
   | "softmax"
   | "logSoftmax"
   | "crossEntropy"
+  | "mse"
   | "dropout";
 
 /** SGD has lr 0.01, its momentum is 0.9; Adam has lr 0.001. */
