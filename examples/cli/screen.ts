@@ -105,12 +105,12 @@ export class Screen {
   }
 
   #suggest(): void {
-    const minutes = Math.ceil((5 * 60_000 * this.#seconds.at(-1)!) / this.options.trainSize / 60);
+    const minutes = Math.ceil((15 * this.#seconds.at(-1)!) / 60);
     console.log(`
 What to try next:
-  npm start -- --train-size 60000 --epochs 5    all images: about 98.8 %, in ${minutes} min or so
-  npm start -- --lr 0.1                         what a larger step does
-  examples/mnist-lenet.ts                       the program: change the model and start again`);
+  npm start -- --epochs 15    a longer training, of ${minutes} min or so
+  npm start -- --lr 0.1       what a larger step does
+  examples/mnist-lenet.ts     the program: change the model and start again`);
   }
 
   /** What `--json` prints; `null` where Ctrl-C came first. */
