@@ -14,6 +14,7 @@ export default defineConfig({
     include: ["packages/backend-wasm/src/**/*.test.ts"],
     exclude: ["**/process.test.ts", "**/*.slow.test.ts"], // the first starts processes
     setupFiles: ["packages/testing/src/setup.ts"],
+    testTimeout: 30_000, // for machines that are busy with something else
     browser: {
       enabled: true,
       headless: true,

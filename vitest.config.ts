@@ -5,5 +5,6 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts", "docs/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.slow.test.ts"], // vitest.slow.config.ts
     setupFiles: ["packages/testing/src/setup.ts"],
+    testTimeout: 30_000, // for machines that are busy with something else
   },
 });
