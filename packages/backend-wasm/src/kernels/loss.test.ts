@@ -2,7 +2,15 @@ import { mseLoss, type Reduction } from "@descent/core";
 import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { checkVariants, EDGE_SIZES, endThreads, type Input, scattered, withGradients } from "../testing/variants.ts";
+import {
+  checkVariants,
+  EDGE_SIZES,
+  endThreads,
+  expectAgreement,
+  type Input,
+  scattered,
+  withGradients,
+} from "../testing/variants.ts";
 
 afterAll(endThreads);
 
@@ -15,7 +23,7 @@ const inputs = (size: number): Input[] => [0, 1].map((seed) => ({ shape: [size],
 function expectLoss(size: number, reduction: Reduction): void {
   const atol = reduction === "sum" ? 2e-7 * size : 1e-6;
   const compute = withGradients((x, target) => [mseLoss(x!, target!, reduction)]);
-  checkVariants(inputs(size), compute, (y, expected, what) => expectClose(y, expected, { rtol: 5e-7, atol }, what));
+  expectAgreement(inputs(size), compute, { rtol: 5e-7, atol });
 }
 
 describe("mseLoss", () => {

@@ -1,26 +1,11 @@
 import { batchNorm, layerNorm, type Shape, sizeOf, type Tensor } from "@descent/core";
-import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
-import {
-  type Compute,
-  checkVariants,
-  EDGE_SIZES,
-  endThreads,
-  type Input,
-  scattered,
-  withGradients,
-} from "../testing/variants.ts";
+import { EDGE_SIZES, endThreads, expectAgreement, type Input, scattered, withGradients } from "../testing/variants.ts";
 
 afterAll(endThreads);
 
 const edgeSize = fc.constantFrom(...EDGE_SIZES);
-
-const expectAgreement = (
-  inputs: readonly Input[],
-  compute: Compute,
-  tolerance: number | { rtol: number; atol: number },
-): void => checkVariants(inputs, compute, (y, expected, what) => expectClose(y, expected, tolerance, what));
 
 const EPS = 1e-5;
 /** Of results of a size around 1, which take some ten roundings. */

@@ -1,18 +1,11 @@
 import { type ReduceFn, type Shape, sizeOf } from "@descent/core";
-import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
-import { type Compute, checkVariants, EDGE_SIZES, endThreads, type Input, scattered } from "../testing/variants.ts";
+import { EDGE_SIZES, endThreads, expectAgreement, scattered } from "../testing/variants.ts";
 
 afterAll(endThreads);
 
 const edgeSize = fc.constantFrom(...EDGE_SIZES);
-
-const expectAgreement = (
-  inputs: readonly Input[],
-  compute: Compute,
-  tolerance: number | { rtol: number; atol: number },
-): void => checkVariants(inputs, compute, (y, expected, what) => expectClose(y, expected, tolerance, what));
 
 const FNS = { sum: "sum", max: "amax", min: "amin" } as const;
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;

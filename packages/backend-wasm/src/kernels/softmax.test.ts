@@ -1,27 +1,12 @@
 import { type Shape, sizeOf, softmaxCrossEntropy, type Tensor, tensor } from "@descent/core";
-import { expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import {
-  type Compute,
-  checkVariants,
-  EDGE_SIZES,
-  endThreads,
-  type Input,
-  scattered,
-  withGradients,
-} from "../testing/variants.ts";
+import { EDGE_SIZES, endThreads, expectAgreement, scattered, withGradients } from "../testing/variants.ts";
 import { wasm } from "../wasm.ts";
 
 afterAll(endThreads);
 
 const edgeSize = fc.constantFrom(...EDGE_SIZES);
-
-const expectAgreement = (
-  inputs: readonly Input[],
-  compute: Compute,
-  tolerance: number | { rtol: number; atol: number },
-): void => checkVariants(inputs, compute, (y, expected, what) => expectClose(y, expected, tolerance, what));
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 /** Of some roundings of exponentials, and of sums of them. */

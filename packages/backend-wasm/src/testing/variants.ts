@@ -11,6 +11,7 @@ import {
   withBackend,
 } from "@descent/core";
 import "@descent/core/methods";
+import { expectClose, type Tolerance } from "@descent/testing";
 import { wasm } from "../wasm.ts";
 import { hostileBackend } from "./hostile-backend.ts";
 
@@ -80,6 +81,10 @@ export function checkVariants(inputs: readonly Input[], compute: Compute, check:
     if (at >= 0) throw new Error(`result ${i} on two threads differs from that on one at element ${at}`);
   }
 }
+
+/** Has the float32 kernels agree with the reference within a tolerance. */
+export const expectAgreement = (inputs: readonly Input[], compute: Compute, tolerance: number | Tolerance): void =>
+  checkVariants(inputs, compute, (y, expected, what) => expectClose(y, expected, tolerance, what));
 
 const wordsOf = ({ data: { buffer, byteOffset, byteLength } }: Result) =>
   new Int32Array(buffer, byteOffset, byteLength / 4);

@@ -1,7 +1,7 @@
 import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { type Routine, routine } from "../gemm/micro-kernel.ts";
 import { loadLanes, storeLanes } from "./lanes.ts";
-import { type Routine, routine } from "./routine.ts";
 
 /** A product `c[row, column] = bias[row] + Σ a[row, k] · b[k, column]` whose sizes are known. All strides are in bytes. */
 export interface MatrixProduct {
@@ -75,7 +75,8 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
           f.for(0, count, 1, () => {
             const multiply = (w: number, column: I32): void => {
               const at = f.let(column.shl(2));
-              tiles[i]!.get(w)!(f, aRow, bRow.add(at), cRow.add(at), biasRow, length, k, list);
+              const [b, c] = [bRow.add(at), cRow.add(at)];
+              tiles[i]!.get(w)!(f, { a: aRow, b, c, bias: biasRow, length, before: k, list });
             };
             f.for(block, blockEnd, width, (column) => {
               multiply(width, deep ? column : smaller(column, f.let(columns.sub(width))));
@@ -101,18 +102,18 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
 
 const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
-type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
+const OPERANDS = ["a", "b", "c", "bias", "length", "before", "list"] as const;
+type Tile = Routine<(typeof OPERANDS)[number]>;
 
 /**
  * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, the depth before it, and the address
  * of the list. Its loop is as V8's register allocator likes it, one `k` in a turn.
  */
-function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Routine {
+function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
   const { a: aStride, b: bStride, c: cStride } = product;
   const vectors = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
-  return routine(m, 7, (f, ...args) => {
-    const [a, b, c, bias, length, before, list] = args as Operands;
+  return routine(m, OPERANDS, (f, { a, b, c, bias, length, before, list }) => {
     const sums = Array.from({ length: height }, () => locals(f, vectors));
     const each = (body: (sum: Var<F32x4>, r: number, v: number) => void): void => {
       for (const [r, sum] of sums.entries()) for (const [v, part] of sum.entries()) body(part, r, v);

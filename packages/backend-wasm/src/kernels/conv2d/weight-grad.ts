@@ -1,10 +1,10 @@
-import { F32x4, I32, type Var } from "../../assembler/index.ts";
+import { F32x4, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { type Routine, routine } from "../gemm/micro-kernel.ts";
 import { bandsOf, haloRows, writeBandList } from "./bands.ts";
 import { gatherColumns, pitchFor } from "./columns.ts";
 import { depth, type Geometry, imagePixels, isPointwise, resultPixels, taps } from "./geometry.ts";
 import { loadLanes, storeLanes, sumEach, sumLanes } from "./lanes.ts";
-import { type Routine, routine } from "./routine.ts";
 import { panelsOf } from "./tile.ts";
 
 /** Bytes of columns that an item works on at once: they should stay in the second-level cache. */
@@ -162,7 +162,7 @@ function dotProducts(m: KernelModule<string>, g: Geometry) {
         const row = f.let(gradient);
         for (const [i, { height, count }] of panels.entries())
           f.for(0, count, 1, () => {
-            band.tiles[i]!(f, row, columns, partial, images, pixels, list);
+            band.tiles[i]!(f, { gradient: row, columns, partial, images, pixels, list });
             row.set(row.add(4 * height * resultPixels(g)));
             partial.set(partial.add(16 * height));
           });
@@ -171,12 +171,14 @@ function dotProducts(m: KernelModule<string>, g: Geometry) {
   });
 }
 
+const OPERANDS = ["gradient", "columns", "partial", "images", "pixels", "list"] as const;
+type Tile = Routine<(typeof OPERANDS)[number]>;
+
 /** One tile of it, `width` columns of the weight wide: sums run over the pixels of several images in vectors, and their lanes are added at the end. */
-function dotTile(m: KernelModule<string>, g: Geometry, height: number, width: number): Routine {
+function dotTile(m: KernelModule<string>, g: Geometry, height: number, width: number): Tile {
   const { imagePitch } = weightGradPlan(g);
   const rowBytes = 4 * resultPixels(g);
-  return routine(m, 6, (f, ...args) => {
-    const [gradient, columns, partial, images, pixels, list] = args as Operands;
+  return routine(m, OPERANDS, (f, { gradient, columns, partial, images, pixels, list }) => {
     const sums = Array.from({ length: height }, () => Array.from({ length: width }, () => f.let(F32x4.const(0))));
     const left = Array.from({ length: height }, () => f.var(F32x4));
     const right = f.var(F32x4);
@@ -206,8 +208,6 @@ function dotTile(m: KernelModule<string>, g: Geometry, height: number, width: nu
     for (const [r, sum] of sums.entries()) f.store(partial, F32x4.load(partial, 16 * r).add(sumEach(f, sum)), 16 * r);
   });
 }
-
-type Operands = [Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>, Var<I32>];
 
 /** A function that adds the vectors of gradient rows to the sums for the bias. */
 function rowSums(m: KernelModule<string>, g: Geometry) {
