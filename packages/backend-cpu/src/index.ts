@@ -1,1 +1,2 @@
 export { cpu } from "./cpu.ts";
+export { type Families, lend, lentFamilies, type VisibleMemory } from "./lent.ts";

@@ -1,11 +1,9 @@
-import { cpu } from "@descent/backend-cpu";
+import { lend, lentFamilies, type VisibleMemory } from "@descent/backend-cpu";
 import {
   type Backend,
   type Block,
-  bytesPerElement,
   DTYPES,
   type FusedKernel,
-  type Operand,
   type PagedMemory,
   Pager,
   type PagerOptions,
@@ -24,16 +22,8 @@ export interface PagedBackendOptions extends PagerOptions {
   readonly fused?: Backend<TypedArray>["fused"];
 }
 
-type Argument<H> = Operand<H> | number | null;
-/** Arguments as the reference backend takes them. */
-type Lent<A> = A extends Operand<Block> ? Operand<TypedArray> : A;
-type LentAll<A extends readonly Argument<Block>[]> = { [K in keyof A]: Lent<A[K]> };
-
 const ARRAYS = { bool: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 const POISON = 0xdb;
-
-const isOperand = <H>(arg: Argument<H>): arg is Operand<H> => typeof arg === "object" && arg !== null;
-const bytesOf = ({ shape, dtype }: Spec): number => sizeOf(shape) * bytesPerElement(dtype);
 
 /** Device memory that grows by moving away. What was evicted or left behind is poisoned, so that reading it shows. */
 class Arena implements PagedMemory {
@@ -69,37 +59,16 @@ class Arena implements PagedMemory {
 
 /** A backend with memory of its own, whose kernels are the reference's: with a small budget every op runs through eviction. */
 export function pagedBackend({ fused = {}, ...options }: PagedBackendOptions = {}): PagedBackend {
-  const reference = cpu();
   const arena = new Arena();
   const pager = new Pager(arena, options);
-
-  /** Runs a reference kernel on views of the operands and copies what it returns into new blocks. */
-  function lendAll<const A extends readonly Argument<Block>[]>(
-    op: string,
-    args: A,
-    out: readonly Spec[],
-    kernel: (...args: LentAll<A>) => readonly TypedArray[],
-  ): readonly Block[] {
-    const blocks = args.filter(isOperand).map((x) => x.handle);
-    return pager.run(op, blocks, out.map(bytesOf), (from, to) => {
-      for (const [i, address] of to.entries()) arena.poison(address, bytesOf(out[i]!));
-      let next = 0;
-      const lent = args.map((arg) =>
-        isOperand(arg) ? { shape: arg.shape, dtype: arg.dtype, handle: arena.view(arg, from[next++]!) } : arg,
-      );
-      const results = kernel(...(lent as unknown as LentAll<A>));
-      for (const [i, address] of to.entries()) arena.view(out[i]!, address).set(results[i]!);
-    });
-  }
-
-  function lend<const A extends readonly Argument<Block>[]>(
-    op: string,
-    args: A,
-    out: Spec,
-    kernel: (...args: LentAll<A>) => TypedArray,
-  ): Block {
-    return lendAll(op, args, [out], (...lent) => [kernel(...lent)])[0]!;
-  }
+  // What a kernel leaves unwritten shows too.
+  const allocate = pager.allocate.bind(pager);
+  pager.allocate = (bytes) => {
+    const block = allocate(bytes);
+    arena.poison(pager.address(block), bytes);
+    return block;
+  };
+  const memory: VisibleMemory = { pager, view: (spec, address) => arena.view(spec, address) };
 
   const backend: PagedBackend = {
     name: "paged",
@@ -109,11 +78,11 @@ export function pagedBackend({ fused = {}, ...options }: PagedBackendOptions = {
     fused: Object.fromEntries(
       Object.entries(fused).map(([name, kernel]): [string, FusedKernel<Block>] => [
         name,
-        (operands, attrs, out) => lendAll(name, operands, out, (...operands) => kernel(operands, attrs, out)!),
+        (operands, attrs, out) => lend(memory, name, operands, out, (...operands) => kernel(operands, attrs, out)!),
       ]),
     ),
 
-    upload: (values, spec) => lend("upload", [], spec, () => values),
+    upload: (values, spec) => lend(memory, "upload", [], [spec], () => [values])[0]!,
     download(x) {
       pager.begin("download");
       pager.use(x.handle);
@@ -129,30 +98,7 @@ export function pagedBackend({ fused = {}, ...options }: PagedBackendOptions = {
       pager.free(block);
     },
 
-    fill: (value, out) => lend("fill", [], out, () => reference.fill(value, out)),
-    cast: (x, out) => lend("cast", [x], out, (x) => reference.cast(x, out)),
-    unary: (fn, x, out) => lend(fn, [x], out, (x) => reference.unary(fn, x, out)),
-    binary: (fn, a, b, out) => lend(fn, [a, b], out, (a, b) => reference.binary(fn, a, b, out)),
-    select: (condition, a, b, out) =>
-      lend("select", [condition, a, b], out, (condition, a, b) => reference.select(condition, a, b, out)),
-    reduce: (fn, x, axes, out) => lend(fn, [x], out, (x) => reference.reduce(fn, x, axes, out)),
-    argReduce: (fn, x, axis, out) => lend(fn, [x], out, (x) => reference.argReduce(fn, x, axis, out)),
-    matmul: (a, b, transposeA, transposeB, out) =>
-      lend("matmul", [a, b], out, (a, b) => reference.matmul(a, b, transposeA, transposeB, out)),
-    gatherView: (x, view, out) => lend("gatherView", [x], out, (x) => reference.gatherView(x, view, out)),
-    scatterView: (x, view, out) => lend("scatterView", [x], out, (x) => reference.scatterView(x, view, out)),
-    take: (x, index, axis, out) => lend("take", [x, index], out, (x, index) => reference.take(x, index, axis, out)),
-    put: (mode, base, index, values, axis, out) =>
-      lend("put", [base, index, values], out, (base, index, values) =>
-        reference.put(mode, base, index, values, axis, out),
-      ),
-    sort(x, axis, descending) {
-      const out = [x, { shape: x.shape, dtype: "int32" }] as const;
-      const [values, indices] = lendAll("sort", [x], out, (x) => reference.sort(x, axis, descending));
-      return [values!, indices!];
-    },
-    scan: (fn, x, axis, reverse, out) => lend("scan", [x], out, (x) => reference.scan(fn, x, axis, reverse, out)),
-    concat: (xs, axis, out) => lend("concat", xs, out, (...xs) => reference.concat(xs, axis, out)),
+    ...lentFamilies(memory),
   };
   return backend;
 }
