@@ -21,7 +21,7 @@ const CORE_ORDER = `
 `.match(/\S+/g);
 
 const CORE = "packages/core/src";
-const TESTS = String.raw`\.test\.ts$`;
+const TESTS = String.raw`(\.test\.ts$|/src/testing/)`; // and what tests share
 const anyOf = (names) => `(${names.join("|")})`;
 const coreFile = (names) => String.raw`^${CORE}/${anyOf(names)}(\.ts$|/)`;
 
