@@ -1,6 +1,6 @@
 import { type Backend, gradcheck, type Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { leavesOf, OP_CASES, type OpCall, outputsOf } from "@descent/testing";
+import { FUNCTION_CASES, leavesOf, OP_CASES, type OpCall, outputsOf } from "@descent/testing";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import { wasm } from "./index.ts";
@@ -19,7 +19,8 @@ const inFloat32 =
 
 /** AMSGrad's maximum may have its kink within a step as wide as ours; the conformance suite compares its gradients. */
 const KINKED = ["adamStep"];
-const NAMES = Object.keys(OP_CASES).filter((name) => !KINKED.includes(name));
+const CASES = { ...FUNCTION_CASES, ...OP_CASES };
+const NAMES = Object.keys(CASES).filter((name) => !KINKED.includes(name));
 
 function checkAll(backend: Backend): void {
   test.each(NAMES)("%s", (name) => {
@@ -27,7 +28,7 @@ function checkAll(backend: Backend): void {
       const xs = leavesOf(call, { dtype: "float64", backend });
       if (xs.some((x) => x.requiresGrad)) gradcheck(inFloat32(call), xs, TOLERANCE);
     };
-    fc.assert(fc.property(OP_CASES[name]!, run), { numRuns: 8 });
+    fc.assert(fc.property(CASES[name]!, run), { numRuns: 8 });
   });
 }
 

@@ -48,6 +48,8 @@ export interface Definition {
   readonly run: (backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => readonly Tensor[];
   /** Computes the whole op where the backend has a kernel for it; `null` on ops that are no composites. */
   readonly fused: ((backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => Tensor[] | null) | null;
+  /** Whether the op is computed on the host, and not there on devices that cannot be waited for. */
+  readonly host: boolean;
   /** Whether the op is differentiable in an input. */
   readonly differentiable: (input: number) => boolean;
   /** The gradients of the inputs that need one; unused on transparent ops. */

@@ -26,6 +26,8 @@ export { Storage, scope } from "./memory.ts";
 export {
   composite,
   floating,
+  type HostArray,
+  hostArray,
   type Op,
   primitive,
   registry,

@@ -9,8 +9,8 @@ import {
   type Vjp,
 } from "./apply.ts";
 import { type Backend, type FusedName, type Operand, type Spec, withBackend } from "./backend.ts";
-import { type DType, isFloat } from "./dtype.ts";
-import { DTypeError } from "./errors.ts";
+import { type DType, isFloat, type TypedArray } from "./dtype.ts";
+import { BackendError, DTypeError } from "./errors.ts";
 import { enroll, passOn } from "./memory.ts";
 import type { Shape } from "./shape.ts";
 import { type Edge, noGrad } from "./tape.ts";
@@ -24,6 +24,16 @@ type DTypes<I extends Inputs> = { readonly [K in keyof I]: I[K] extends Tensor ?
 type Operands<I extends Inputs> = {
   readonly [K in keyof I]: Tensor extends I[K] ? Operand | Exclude<I[K], Tensor> : I[K];
 };
+
+/** The inputs as computations on the host see them. */
+type Elements<I extends Inputs> = {
+  readonly [K in keyof I]: Tensor extends I[K] ? HostArray | Exclude<I[K], Tensor> : I[K];
+};
+
+/** The elements of a tensor on the host. */
+export interface HostArray extends Spec {
+  readonly values: TypedArray;
+}
 
 /**
  * What the gradient functions read, and the tape therefore keeps: all inputs, single ones, outputs, or `others`: an input where the
@@ -69,6 +79,13 @@ type Primitive<I extends Inputs, A> = Common & {
         readonly target?: (attrs: A) => Backend;
       }
     | {
+        /**
+         * Computes on the host, from elements that are the op's to read: what would make a poor kernel (linear algebra). Devices that
+         * cannot be waited for have no such op.
+         */
+        readonly host: (inputs: Elements<I>, attrs: A, out: readonly Spec[]) => readonly TypedArray[];
+      }
+    | {
         /** The output has the elements of the first input under another shape. */
         readonly view: true;
       }
@@ -99,6 +116,12 @@ export function primitive<I extends Inputs, A>(
 ): Op<I, A, Tensor | readonly Tensor[]> {
   let run: Definition["run"];
   if ("view" in body) run = (_backend, [x], _attrs, out) => [share(x as Tensor, out[0]!.shape, null)];
+  else if ("host" in body)
+    run = (backend, inputs, attrs, out) => {
+      const arrays = inputs.map((x) => (x instanceof Tensor ? hostArray(body.name, x) : x));
+      const results = body.host(arrays as unknown as Elements<I>, attrs as A, out);
+      return results.map((values, i) => make(backend, backend.upload(values, out[i]!), out[i]!));
+    };
   else {
     const { kernel, target } = body;
     run = (backend, inputs, attrs, out) => {
@@ -106,7 +129,14 @@ export function primitive<I extends Inputs, A>(
       return tensors(target === undefined ? backend : target(attrs as A), handles, out);
     };
   }
-  return define(body, { run, fused: null, ...gradients(body.vjp), transparent: null, saves: savePlan(body.saves) });
+  return define(body, {
+    run,
+    fused: null,
+    host: "host" in body,
+    ...gradients(body.vjp),
+    transparent: null,
+    saves: savePlan(body.saves),
+  });
 }
 
 /** Defines an op in terms of others, which a backend may replace by a fused kernel of the same name. */
@@ -139,10 +169,23 @@ export function composite<I extends Inputs, A>(
       const handles = kernel?.(inputs as readonly (Operand | number | null)[], attrs as never, out) ?? null;
       return handles && tensors(backend, handles, out);
     },
+    host: false,
     ...gradients(body.vjp ?? UNUSED),
     transparent: transparent ? decompose : null,
     saves: savePlan(transparent ? ["inputs"] : body.saves),
   });
+}
+
+/** The elements of a tensor, for an op that computes on the host. Throws where the device cannot be waited for. */
+export function hostArray(op: string, x: Tensor): HostArray {
+  const { backend, shape, dtype } = x;
+  if (!backend.synchronous)
+    throw new BackendError(
+      op,
+      `the op is computed on the host, and backend "${backend.name}" computes asynchronously`,
+      "move the operand to another backend with .to(backend)",
+    );
+  return { shape, dtype, values: x.dataSync() };
 }
 
 /** Stands for "differentiable, through the decomposition". */

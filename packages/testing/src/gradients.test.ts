@@ -17,6 +17,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { integers } from "./arbitraries.ts";
 import { TWICE } from "./cases/twice.ts";
+import { FUNCTION_CASES } from "./function-cases.ts";
 import { FUSED_KERNELS, fusedBackend } from "./fused-backend.ts";
 import { differentiableInputs, leavesOf, type OpCall, type OpCase, outputsOf } from "./op-case.ts";
 import { OP_CASES } from "./op-cases.ts";
@@ -52,6 +53,10 @@ describe("the gradient of", () => {
   test.each(Object.keys(CHECKS) as Check[])("every differentiable op went through %s", (check) => {
     expect(names(checked[check])).toEqual(names(differentiable.map(({ name }) => name)));
   });
+});
+
+describe("made of ops, the gradient of", () => {
+  checkAll(FUNCTION_CASES, cpu(), { gradcheck: 15, gradgradcheck: 8 });
 });
 
 describe("with one tensor as several inputs, the gradient of", () => {

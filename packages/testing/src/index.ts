@@ -3,6 +3,7 @@ export { describeBackend } from "./conformance/describe-backend.ts";
 export type { ConformanceOptions, Skip } from "./conformance/suite.ts";
 export { type CountingBackend, countingBackend } from "./counting-backend.ts";
 export { type Elements, expectClose, type Tolerance } from "./expect-close.ts";
+export { FUNCTION_CASES } from "./function-cases.ts";
 export { FUSED_KERNELS, fusedBackend } from "./fused-backend.ts";
 export {
   type FunctionCase,

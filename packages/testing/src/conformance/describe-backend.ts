@@ -5,6 +5,7 @@ import { edgeConformance } from "./edges.ts";
 import { familyConformance } from "./families.ts";
 import { fusedConformance } from "./fused.ts";
 import { goldenConformance } from "./golden.ts";
+import { goldenModuleConformance } from "./golden-modules.ts";
 import { indexConformance } from "./indices.ts";
 import { opConformance } from "./ops.ts";
 import { storageConformance } from "./storage.ts";
@@ -26,6 +27,7 @@ export function describeBackend(
     fusedConformance(suite);
     edgeConformance(suite);
     goldenConformance(suite);
+    goldenModuleConformance(suite);
     suite.end();
   });
 }

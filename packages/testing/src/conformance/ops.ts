@@ -1,13 +1,18 @@
+import { registry } from "@descent/core";
 import fc from "fast-check";
+import { FUNCTION_CASES, HOST_FUNCTIONS } from "../function-cases.ts";
 import { OP_CASES } from "../op-cases.ts";
 import { expectSameResults, resultsOf } from "./results.ts";
 import type { Suite } from "./suite.ts";
 
-/** Every op, through its public function: values and gradients equal the reference's. */
+// Moving elements to another backend waits for them.
+const waits = (name: string): boolean =>
+  name === "transfer" || HOST_FUNCTIONS.has(name) || registry.get(name)?.host === true;
+
+/** Every op, through its public function, and the functions made of them: values and gradients equal the reference's. */
 export function opConformance(suite: Suite): void {
-  for (const [name, c] of Object.entries(OP_CASES)) {
-    // Moving elements to another backend waits for them.
-    if (name === "transfer" && !suite.backend.synchronous) continue;
+  for (const [name, c] of Object.entries({ ...FUNCTION_CASES, ...OP_CASES })) {
+    if (!suite.backend.synchronous && waits(name)) continue;
     suite.test(`op: ${name}`, () =>
       fc.assert(
         fc.asyncProperty(c, fc.constantFrom(...suite.floats), async (call, dtype) => {

@@ -1,0 +1,26 @@
+import { flatten, unbind } from "@descent/core";
+import fc from "fast-check";
+import { axis, shape } from "./arbitraries.ts";
+import { draw, floats, type OpCase, opCase } from "./op-case.ts";
+
+const JOINTS: Record<string, OpCase> = {
+  flatten: opCase(
+    shape().chain((s) => draw(null, floats(s))),
+    ([x]) => flatten(x!),
+  ),
+  unbind: opCase(
+    shape({ minRank: 1 }).chain((s) =>
+      fc.tuple(fc.constant(s), axis(s.length)).chain(([s, dim]) => draw(dim, floats(s))),
+    ),
+    ([x], dim) => unbind(x!, dim),
+  ),
+};
+
+/**
+ * Cases of public functions that are made of ops and are none themselves, by name. They are compared on every backend, and their
+ * gradients checked, like those of ops.
+ */
+export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS };
+
+/** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
+export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([]);

@@ -1,0 +1,75 @@
+import type { Tensor } from "@descent/core";
+import * as nn from "@descent/nn";
+import { type GoldenTensor, goldenTensor } from "./golden.ts";
+
+/** Arguments by PyTorch's names, in camelCase. */
+type Args = Readonly<Record<string, unknown>>;
+
+/** A case of modules.json. */
+export interface ModuleCase {
+  readonly module: string;
+  readonly args: Args;
+  readonly train: boolean;
+  readonly stateDict: Readonly<Record<string, GoldenTensor>>;
+  readonly inputs: readonly GoldenTensor[];
+  readonly output: GoldenTensor;
+  readonly gradOutput: GoldenTensor;
+  readonly inputGrads: readonly (GoldenTensor | null)[];
+  readonly paramGrads: Readonly<Record<string, GoldenTensor>>;
+  readonly buffersAfter: Readonly<Record<string, GoldenTensor>>;
+}
+
+/** A case of losses.json and loss-edges.json. */
+export interface LossCase {
+  readonly loss: string;
+  readonly args: Args;
+  readonly input: GoldenTensor;
+  readonly target: GoldenTensor;
+  readonly extra: readonly GoldenTensor[];
+  readonly output: GoldenTensor;
+  readonly gradOutput: GoldenTensor;
+  readonly inputGrad: GoldenTensor;
+}
+
+const isGolden = (value: unknown): value is GoldenTensor =>
+  typeof value === "object" && value !== null && "data" in value;
+
+/** The arguments without those that are positional, and tensors in place of what stands for them. */
+function options(args: Args, ...positional: string[]): never {
+  const rest = Object.entries(args).filter(([name]) => !positional.includes(name));
+  return Object.fromEntries(rest.map(([name, v]) => [name, isGolden(v) ? goldenTensor(v) : v])) as never;
+}
+
+const sized =
+  <M>(Layer: new (...args: never[]) => M, ...positional: string[]) =>
+  (args: Args): M =>
+    new Layer(...([...positional.map((name) => args[name]), options(args, ...positional)] as never[]));
+
+/** How a module of modules.json is made. */
+export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>> = {
+  Linear: sized(nn.Linear, "inFeatures", "outFeatures"),
+  Conv2d: sized(nn.Conv2d, "inChannels", "outChannels", "kernelSize"),
+  BatchNorm1d: sized(nn.BatchNorm1d, "numFeatures"),
+  BatchNorm2d: sized(nn.BatchNorm2d, "numFeatures"),
+  LayerNorm: sized(nn.LayerNorm, "normalizedShape"),
+  MaxPool2d: sized(nn.MaxPool2d, "kernelSize"),
+  AvgPool2d: sized(nn.AvgPool2d, "kernelSize"),
+  AdaptiveAvgPool2d: ({ outputSize }) => new nn.AdaptiveAvgPool2d(outputSize as nn.OutputSize),
+};
+
+/** Of the loss, what its `call` takes besides the input: the extra tensors before the target, or behind it. */
+type Loss = (input: Tensor, extra: readonly Tensor[], target: Tensor) => Tensor;
+
+/** How a loss of losses.json is made and called. */
+export const GOLDEN_LOSSES: Readonly<Record<string, (args: Args) => Loss>> = {
+  CrossEntropyLoss: (args) => {
+    const loss = new nn.CrossEntropyLoss(options(args, "targetIsProbabilities"));
+    return (input, _, target) => loss.call(input, target);
+  },
+  MSELoss: (args) => {
+    const loss = new nn.MSELoss(options(args));
+    return (input, _, target) => loss.call(input, target);
+  },
+  // Only as a function so far.
+  NLLLoss: (args) => (input, _, target) => nn.functional.nllLoss(input, target, options(args)),
+};
