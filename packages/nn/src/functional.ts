@@ -2,6 +2,7 @@ export { flatten, logSoftmax, oneHot, relu, sigmoid, silu, softmax, tanh } from 
 export { type GELUOptions, gelu } from "./activation.ts";
 export { conv2d, type FunctionalConv2dOptions } from "./conv.ts";
 export { dropout, type FunctionalDropoutOptions } from "./dropout.ts";
+export { embedding, embeddingBag, type FunctionalEmbeddingBagOptions } from "./embedding.ts";
 export { type FunctionalLinearOptions, linear } from "./linear.ts";
 export {
   type CrossEntropyOptions,

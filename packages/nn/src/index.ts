@@ -3,6 +3,7 @@ export { GELU, type GELUOptions, ReLU, Sigmoid, SiLU, Tanh } from "./activation.
 export { Module } from "./base.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
 export { Dropout, type DropoutOptions } from "./dropout.ts";
+export { type BagMode, Embedding, EmbeddingBag, type EmbeddingBagOptions, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten, type FlattenOptions } from "./flatten.ts";
 export * as functional from "./functional.ts";
 export { Identity } from "./identity.ts";
@@ -19,6 +20,20 @@ export {
   type MaxPool2dOptions,
   type OutputSize,
 } from "./pooling.ts";
+export { type CellOptions, GRUCell, LSTMCell, RNNCell, type RNNCellOptions } from "./recurrent/cells.ts";
+export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from "./recurrent/layers.ts";
+export {
+  PackedSequence,
+  type PackOptions,
+  type PadOptions,
+  type PadPackedOptions,
+  packPaddedSequence,
+  packSequence,
+  padPackedSequence,
+  padSequence,
+  unpackSequence,
+  unpadSequence,
+} from "./recurrent/packed.ts";
 export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.ts";
 export { type Layer, Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";

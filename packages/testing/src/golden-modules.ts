@@ -54,6 +54,10 @@ export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>>
   LayerNorm: sized(nn.LayerNorm, "normalizedShape"),
   MaxPool2d: sized(nn.MaxPool2d, "kernelSize"),
   AvgPool2d: sized(nn.AvgPool2d, "kernelSize"),
+  Embedding: sized(nn.Embedding, "numEmbeddings", "embeddingDim"),
+  RNN: sized(nn.RNN, "inputSize", "hiddenSize"),
+  LSTM: sized(nn.LSTM, "inputSize", "hiddenSize"),
+  GRU: sized(nn.GRU, "inputSize", "hiddenSize"),
   AdaptiveAvgPool2d: ({ outputSize }) => new nn.AdaptiveAvgPool2d(outputSize as nn.OutputSize),
 };
 

@@ -1,0 +1,296 @@
+import {
+  ArgumentError,
+  arange,
+  fromTypedArray,
+  hostArray,
+  Parameter,
+  randn,
+  ShapeError,
+  scope,
+  show,
+  type Tensor,
+  where,
+} from "@descent/core";
+import { Module } from "./base.ts";
+import { checkSizes, oneOf, withDefaults } from "./options.ts";
+import { keywords, python } from "./repr.ts";
+import { parameter } from "./variables.ts";
+
+/** Options that all lookups share. */
+export interface EmbeddingOptions {
+  /** The row that stands for "nothing": it starts as zeros and gets no gradient. Negative numbers count from the end. Default `null`. */
+  readonly paddingIdx?: number | null;
+  /** Rows that are looked up are first scaled down to this norm, in the weight itself. Default `null`: they are not. */
+  readonly maxNorm?: number | null;
+  /** Which norm `maxNorm` means. Default 2. */
+  readonly normType?: number;
+  /** Whether the gradient of a row is divided by how often it was looked up. Default false. */
+  readonly scaleGradByFreq?: boolean;
+}
+
+/** How the rows of a bag become one. */
+export type BagMode = "sum" | "mean" | "max";
+
+/** Options of `EmbeddingBag`. */
+export interface EmbeddingBagOptions extends EmbeddingOptions {
+  /** Default `"mean"`. Rows of `paddingIdx` take no part, and an empty bag is zeros. */
+  readonly mode?: BagMode;
+  /** Whether `offsets` ends with the number of all indices. Default false. */
+  readonly includeLastOffset?: boolean;
+}
+
+/** Options of `embeddingBag`. */
+export interface FunctionalEmbeddingBagOptions extends EmbeddingBagOptions {
+  /** Where each bag begins in an input of one axis, int32. */
+  readonly offsets?: Tensor | null;
+  /** What each row is multiplied by, in the shape of the input; only with mode `"sum"`. */
+  readonly perSampleWeights?: Tensor | null;
+}
+
+const DEFAULTS = { paddingIdx: null, maxNorm: null, normType: 2, scaleGradByFreq: false } as const;
+const BAG_DEFAULTS = { ...DEFAULTS, mode: "mean", includeLastOffset: false } as const;
+const MODES: readonly BagMode[] = ["sum", "mean", "max"];
+
+/** The rows of a weight `[num, dim]` that the int32 `input` names: `[…] → […, dim]`. */
+export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  const { paddingIdx, maxNorm, normType, scaleGradByFreq } = withDefaults("embedding", options, DEFAULTS);
+  if (weight.ndim !== 2) throw new ShapeError("embedding", `the weight must be [num, dim], got ${show(weight.shape)}`);
+  const row = paddingRow("embedding", paddingIdx, weight.shape[0]!);
+  return scope(() => {
+    const index = input.flatten();
+    if (maxNorm !== null) renormalize(weight, index, maxNorm, normType);
+    let rows = weight.indexSelect(0, index);
+    if (scaleGradByFreq) {
+      const count = index.eq(index.unsqueeze(1)).sum(1).unsqueeze(1);
+      // The value as it is, the gradient divided.
+      rows = rows.detach().add(rows.sub(rows.detach()).div(count));
+    }
+    if (row !== null) rows = where(index.eq(row).unsqueeze(1), rows.detach(), rows);
+    return rows.reshape([...input.shape, weight.shape[1]!]);
+  });
+}
+
+/** Scales the rows down that are named and longer than `maxNorm`. */
+function renormalize(weight: Tensor, index: Tensor, maxNorm: number, p: number): void {
+  if (!(weight instanceof Parameter))
+    throw new ArgumentError("embedding", "maxNorm changes the weight, which is no Parameter", "pass a Parameter");
+  const value = weight.detach();
+  const norms = value
+    .abs()
+    .pow(p)
+    .sum(1, { keepdim: true })
+    .pow(1 / p);
+  const isNamed = index.oneHot(value.shape[0]!).sum(0).gt(0).unsqueeze(1);
+  const isLong = isNamed.logicalAnd(norms.gt(maxNorm));
+  // As PyTorch's renorm, which keeps from dividing by zero.
+  weight.assign(where(isLong, value.mul(norms.add(1e-7).reciprocal().mul(maxNorm)), value));
+}
+
+function paddingRow(op: string, paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null;
+  const row = paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+  if (!Number.isInteger(row) || row < 0 || row >= rows)
+    throw new ArgumentError(op, `paddingIdx ${paddingIdx} names no row of ${rows}`, `use ${-rows} to ${rows - 1}`);
+  return row;
+}
+
+/**
+ * Rows of a weight `[num, dim]`, summed up, averaged, or their maximum, by bags: an int32 input `[N, L]` has N bags of L indices, and one
+ * of one axis has a bag from each of the `offsets` to the next. The result is `[N, dim]`.
+ */
+export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalEmbeddingBagOptions = {}): Tensor {
+  const op = "embeddingBag";
+  const { mode, offsets, perSampleWeights, includeLastOffset, paddingIdx, ...rest } = withDefaults(op, options, {
+    ...BAG_DEFAULTS,
+    offsets: null,
+    perSampleWeights: null,
+  });
+  oneOf(op, "mode", mode, MODES);
+  if (perSampleWeights !== null && mode !== "sum")
+    throw new ArgumentError(op, `perSampleWeights need mode "sum", got "${mode}"`);
+  if (perSampleWeights !== null && show(perSampleWeights.shape) !== show(input.shape))
+    throw new ShapeError(
+      op,
+      `perSampleWeights ${show(perSampleWeights.shape)} must have the shape of the input ${show(input.shape)}`,
+    );
+  if (input.ndim !== 2 && (input.ndim !== 1 || offsets === null))
+    throw new ShapeError(
+      op,
+      `expected [N,L], or one axis and offsets, got ${show(input.shape)}`,
+      "give offsets for an input of one axis",
+    );
+  if (input.ndim === 2 && offsets !== null)
+    throw new ArgumentError(op, `an input ${show(input.shape)} has its bags in rows`, "leave offsets out");
+  const row = paddingRow(op, paddingIdx, weight.shape[0]!);
+  return scope(() => {
+    // Bags of different sizes become rows of a table with empty places.
+    const table = offsets === null ? null : bagTable(op, input, offsets, includeLastOffset);
+    const lay = (x: Tensor): Tensor => (table === null ? x : x.indexSelect(0, table.at).reshape(table.shape));
+    const index = lay(input);
+    const isPadding = row === null ? null : index.eq(row);
+    const isEmpty =
+      table === null ? isPadding : isPadding === null ? table.isEmpty : isPadding.logicalOr(table.isEmpty);
+    const rows = embedding(index, weight, { ...rest, paddingIdx });
+    if (index.shape[1] === 0) return rows.sum(1);
+    const hole = isEmpty?.unsqueeze(2) ?? null;
+    if (mode === "max") {
+      if (hole === null) return rows.amax(1);
+      const most = where(hole, Number.NEGATIVE_INFINITY, rows).amax(1);
+      return where(hole.all(1), 0, most);
+    }
+    const weighted = perSampleWeights === null ? rows : rows.mul(lay(perSampleWeights).unsqueeze(2));
+    const total = (hole === null ? weighted : where(hole, 0, weighted)).sum(1);
+    if (mode === "sum") return total;
+    return total.div(hole === null ? index.shape[1]! : hole.logicalNot().sum(1).clamp(1));
+  });
+}
+
+/** Where the elements of bags stand, as a table with one row per bag. */
+function bagTable(
+  op: string,
+  input: Tensor,
+  offsets: Tensor,
+  includeLastOffset: boolean,
+): { at: Tensor; isEmpty: Tensor; shape: readonly [bags: number, longest: number] } {
+  const starts = [...hostArray(op, offsets).values];
+  const total = input.shape[0]!;
+  if (!includeLastOffset) starts.push(total);
+  if (offsets.ndim !== 1 || starts[0] !== 0 || starts.some((s, i) => s > total || s < (starts[i - 1] ?? 0)))
+    throw new ArgumentError(
+      op,
+      `the offsets ${show(starts)} do not divide ${total} indices into bags`,
+      "begin with 0, never descend, and stay within the input",
+    );
+  const sizes = starts.slice(1).map((end, i) => end - starts[i]!);
+  const shape = [sizes.length, Math.max(0, ...sizes)] as const;
+  const [at, isEmpty] = [new Int32Array(shape[0] * shape[1]), new Uint8Array(shape[0] * shape[1])];
+  for (let i = 0; i < at.length; i++) {
+    const [bag, k] = [Math.floor(i / shape[1]), i % shape[1]];
+    const isInside = k < sizes[bag]!;
+    at[i] = isInside ? starts[bag]! + k : 0;
+    isEmpty[i] = Number(!isInside);
+  }
+  const { backend } = input;
+  return {
+    at: fromTypedArray(at, [at.length], "int32", { backend }),
+    isEmpty: fromTypedArray(isEmpty, shape, "bool", { backend }),
+    shape,
+  };
+}
+
+/** What a layer may begin with. */
+interface Pretrained {
+  /** The rows `[num, dim]` to begin with. Default `null`: drawn from the standard normal distribution, zeros for `paddingIdx`. */
+  readonly weight?: Tensor | null;
+}
+
+/** Whether `fromPretrained` keeps the rows as they are, the default. */
+interface Freeze {
+  readonly freeze?: boolean;
+}
+
+function table(
+  op: string,
+  shape: readonly [num: number, dim: number],
+  paddingIdx: number | null,
+  given: Tensor | null,
+): Parameter {
+  const [numEmbeddings, embeddingDim] = shape;
+  checkSizes(op, { numEmbeddings, embeddingDim });
+  const row = paddingRow(op, paddingIdx, numEmbeddings);
+  if (given !== null && show(given.shape) !== show(shape))
+    throw new ShapeError(op, `the weight must be ${show(shape)}, got ${show(given.shape)}`);
+  return parameter(() => {
+    if (given !== null) return given;
+    const drawn = randn(shape);
+    return row === null ? drawn : where(arange(numEmbeddings).eq(row).unsqueeze(1), 0, drawn);
+  });
+}
+
+function thaw<L extends { readonly weight: Parameter }>(layer: L, freeze: boolean): L {
+  layer.weight.requiresGrad = !freeze;
+  return layer;
+}
+
+const sizesOf = (op: string, { shape }: Tensor): readonly [number, number] => {
+  if (shape.length !== 2) throw new ShapeError(op, `the rows must be [num, dim], got ${show(shape)}`);
+  return shape as readonly [number, number];
+};
+
+/** A row of a trained table for each int32 index: `[…] → […, dim]`. */
+export class Embedding extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Embedding;
+  readonly weight: Parameter;
+  readonly #options: Required<EmbeddingOptions>;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions & Pretrained = {}) {
+    super();
+    const { weight, ...rest } = withDefaults("Embedding", options, { ...DEFAULTS, weight: null });
+    this.weight = table("Embedding", [numEmbeddings, embeddingDim], rest.paddingIdx, weight);
+    this.#options = rest;
+  }
+
+  /** A layer that begins with the given rows `[num, dim]`, by default without training them. */
+  static fromPretrained(rows: Tensor, { freeze = true, ...options }: EmbeddingOptions & Freeze = {}): Embedding {
+    return thaw(new Embedding(...sizesOf("Embedding.fromPretrained", rows), { ...options, weight: rows }), freeze);
+  }
+
+  forward(input: Tensor): Tensor {
+    return embedding(input, this.weight, this.#options);
+  }
+
+  protected override extraRepr(): string {
+    return [`${this.weight.shape.join(", ")}`, ...changes(this.#options, this.weight)].join(", ");
+  }
+}
+
+/** `embeddingBag` over a trained table: int32 `[N, L]`, or one axis with offsets, → `[N, dim]`. */
+export class EmbeddingBag extends Module {
+  readonly weight: Parameter;
+  readonly #options: Required<EmbeddingBagOptions>;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions & Pretrained = {}) {
+    super();
+    const { weight, ...rest } = withDefaults("EmbeddingBag", options, { ...BAG_DEFAULTS, weight: null });
+    oneOf("EmbeddingBag", "mode", rest.mode, MODES);
+    this.weight = table("EmbeddingBag", [numEmbeddings, embeddingDim], rest.paddingIdx, weight);
+    this.#options = rest;
+  }
+
+  /** A layer that begins with the given rows `[num, dim]`, by default without training them. */
+  static fromPretrained(rows: Tensor, { freeze = true, ...options }: EmbeddingBagOptions & Freeze = {}): EmbeddingBag {
+    return thaw(
+      new EmbeddingBag(...sizesOf("EmbeddingBag.fromPretrained", rows), { ...options, weight: rows }),
+      freeze,
+    );
+  }
+
+  forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
+    return embeddingBag(input, this.weight, { ...this.#options, offsets, perSampleWeights });
+  }
+
+  protected override extraRepr(): string {
+    const { mode, paddingIdx, includeLastOffset: _, ...rest } = this.#options;
+    const padding = changes({ ...DEFAULTS, paddingIdx }, this.weight);
+    return [
+      this.weight.shape.join(", "),
+      ...changes({ ...rest, paddingIdx: null }, this.weight),
+      `mode=${python(mode)}`,
+      ...padding,
+    ].join(", ");
+  }
+}
+
+/** The options that are not the default, as PyTorch prints them. */
+const changes = (
+  { paddingIdx, maxNorm, normType, scaleGradByFreq }: Required<EmbeddingOptions>,
+  weight: Tensor,
+): string[] => [
+  ...(paddingIdx === null
+    ? []
+    : [keywords({ paddingIdx: paddingIdx < 0 ? paddingIdx + weight.shape[0]! : paddingIdx })]),
+  ...(maxNorm === null ? [] : [keywords({ maxNorm })]),
+  ...(normType === 2 ? [] : [keywords({ normType })]),
+  ...(scaleGradByFreq ? [keywords({ scaleGradByFreq })] : []),
+];
