@@ -48,7 +48,7 @@ const squares = Array.from({ length: ITEMS }, (_, i) => i * i);
 /** Waits until the workers have come up; they take part as soon as they have. */
 const untilWorkersHelp = async (runtime: Runtime): Promise<void> => {
   const kernels = runtime.compile(define);
-  await vi.waitUntil(() => new Set(results(runtime, "whose", kernels)).size > 1, { timeout: 10_000 });
+  await vi.waitUntil(() => new Set(results(runtime, "whose", kernels)).size > 1, { timeout: 25_000 });
 };
 
 /** A browser does not tell when a worker ends; a dead one claims no chunks. */
