@@ -38,11 +38,21 @@ export { gelu, silu } from "./ops/activation.ts";
 export { cast, to } from "./ops/cast.ts";
 export { type Conv2dAttrs, conv2d } from "./ops/conv.ts";
 export * from "./ops/creation.ts";
+export { diag, diagEmbed, diagflat, diagonal, trace, tril, trilIndices, triu, triuIndices } from "./ops/diagonal.ts";
 export { dropout } from "./ops/dropout.ts";
 export * from "./ops/elementwise.ts";
-export { checkIndex, gather, indexSelect, oneHot } from "./ops/indexing.ts";
+export {
+  diagonalScatter,
+  type IndexPutOptions,
+  indexPut,
+  type SliceScatterOptions,
+  selectScatter,
+  sliceScatter,
+} from "./ops/index-put.ts";
+export { checkIndex, gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 export { cat, chunk, split, stack, unbind } from "./ops/join.ts";
 export { mseLoss, type Reduction } from "./ops/loss.ts";
+export { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 export { linear, linearRelu, matmul } from "./ops/matmul.ts";
 export {
   clone,
@@ -57,8 +67,24 @@ export {
   transpose,
   unsqueeze,
 } from "./ops/movement.ts";
+export { argwhere, type NonzeroOptions, nonzero } from "./ops/nonzero.ts";
 export { batchNorm, layerNorm, type Normalized } from "./ops/normalization.ts";
 export { type AvgWindow, avgPool2d, maxPool2d } from "./ops/pool.ts";
+export {
+  fliplr,
+  flipud,
+  movedim,
+  ravel,
+  reshapeAs,
+  roll,
+  rot90,
+  type Sizes,
+  swapaxes,
+  t,
+  unflatten,
+  view,
+  viewAs,
+} from "./ops/rearrange.ts";
 export {
   all,
   amax,
@@ -72,9 +98,43 @@ export {
   type VarianceOptions,
   variance,
 } from "./ops/reduce.ts";
-export { type Range, slice } from "./ops/slice.ts";
+export {
+  broadcastTensors,
+  broadcastTo,
+  cartesianProd,
+  expandAs,
+  type MeshgridOptions,
+  meshgrid,
+  type RepeatInterleaveOptions,
+  repeat,
+  repeatInterleave,
+  tile,
+} from "./ops/repeat.ts";
+export {
+  type IndexAddOptions,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  type ScatterReduceOptions,
+  type ScatterReduction,
+  scatter,
+  scatterAdd,
+  scatterReduce,
+} from "./ops/scatter.ts";
+export { at, type Index, type IndexList, select, slice } from "./ops/slice.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy } from "./ops/softmax.ts";
 export { argsort, cumsum, type SortOptions, sort } from "./ops/sort.ts";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  columnStack,
+  dstack,
+  hstack,
+  tensorSplit,
+  vstack,
+} from "./ops/stacks.ts";
 export { type ReduceOptions, sum } from "./ops/sum.ts";
 export type { Window } from "./ops/windows.ts";
 export { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";

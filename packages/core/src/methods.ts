@@ -1,6 +1,7 @@
 import { backward } from "./backward.ts";
 import { gelu, silu } from "./ops/activation.ts";
 import { to } from "./ops/cast.ts";
+import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
 import {
   abs,
   add,
@@ -43,9 +44,12 @@ import {
   square,
   sub,
   tanh,
+  where,
 } from "./ops/elementwise.ts";
-import { gather, indexSelect, oneHot } from "./ops/indexing.ts";
+import { diagonalScatter, indexPut, selectScatter, sliceScatter } from "./ops/index-put.ts";
+import { gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 import { chunk, split, unbind } from "./ops/join.ts";
+import { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 import { matmul } from "./ops/matmul.ts";
 import {
   clone,
@@ -59,10 +63,29 @@ import {
   transpose,
   unsqueeze,
 } from "./ops/movement.ts";
+import { argwhere, nonzero } from "./ops/nonzero.ts";
+import {
+  fliplr,
+  flipud,
+  movedim,
+  mT,
+  ravel,
+  reshapeAs,
+  roll,
+  rot90,
+  swapaxes,
+  t,
+  unflatten,
+  view,
+  viewAs,
+} from "./ops/rearrange.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
-import { slice } from "./ops/slice.ts";
+import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
+import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
+import { at, select, slice } from "./ops/slice.ts";
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import { argsort, cumsum, sort } from "./ops/sort.ts";
+import { tensorSplit } from "./ops/stacks.ts";
 import { sum } from "./ops/sum.ts";
 import { registerHook } from "./tape.ts";
 import { detach, Tensor } from "./tensor.ts";
@@ -78,7 +101,10 @@ const METHODS = {
   argmax,
   argmin,
   argsort,
+  argwhere,
+  at,
   backward,
+  broadcastTo,
   ceil,
   chunk,
   clamp,
@@ -86,19 +112,31 @@ const METHODS = {
   cos,
   cumsum,
   detach,
+  diag,
+  diagEmbed,
+  diagflat,
+  diagonal,
+  diagonalScatter,
   div,
   eq,
   erf,
   exp,
   expand,
+  expandAs,
   expm1,
   flatten,
   flip,
+  fliplr,
+  flipud,
   floor,
   gather,
   ge,
   gelu,
   gt,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  indexPut,
   indexSelect,
   isfinite,
   isinf,
@@ -113,10 +151,14 @@ const METHODS = {
   logSoftmax,
   logsumexp,
   lt,
+  maskedFill,
+  maskedScatter,
+  maskedSelect,
   matmul,
   maximum,
   mean,
   minimum,
+  movedim,
   mul,
   narrow,
   ne,
@@ -124,17 +166,29 @@ const METHODS = {
   oneHot,
   permute,
   pow,
+  ravel,
   reciprocal,
   registerHook,
   relu,
+  repeat,
+  repeatInterleave,
   reshape,
+  reshapeAs,
+  roll,
+  rot90,
   round,
   rsqrt,
+  scatter,
+  scatterAdd,
+  scatterReduce,
+  select,
+  selectScatter,
   sigmoid,
   sign,
   silu,
   sin,
   slice,
+  sliceScatter,
   softmax,
   sort,
   split,
@@ -144,24 +198,55 @@ const METHODS = {
   std,
   sub,
   sum,
+  swapaxes,
+  t,
+  take,
+  takeAlongDim,
   tanh,
+  tensorSplit,
+  tile,
   to,
+  trace,
   transpose,
+  tril,
+  triu,
   unbind,
+  unflatten,
   unsqueeze,
   var: variance,
+  view,
+  viewAs,
 };
 
 /** The method that a function becomes: the same function without its first parameter. */
 type Method<F> = F extends (x: Tensor, ...args: infer A) => infer R ? (...args: A) => R : never;
 
+/** Every function here of one tensor becomes a property. */
+const GETTERS = { T: t, mT };
+
 type Methods = { readonly [K in keyof typeof METHODS]: Method<(typeof METHODS)[K]> };
 
 declare module "./tensor.ts" {
-  interface Tensor extends Methods {}
+  interface Tensor extends Methods {
+    /** Where the elements are true, or not zero: a row each, or with `asTuple` one index tensor per axis. */
+    nonzero(options: { readonly asTuple: true }): readonly Tensor[];
+    nonzero(options?: { readonly asTuple?: false }): Tensor;
+    /** The elements where the condition holds, those of `other` elsewhere. */
+    where(condition: Tensor, other: Tensor | number): Tensor;
+    /** The transposed matrix. */
+    readonly T: Tensor;
+    /** The last two axes exchanged. */
+    readonly mT: Tensor;
+  }
 }
 
-for (const [name, fn] of Object.entries(METHODS)) {
+/** Whose types do not follow: several signatures, or the tensor in another place. */
+const SPECIAL = {
+  nonzero,
+  where: (x: Tensor, condition: Tensor, other: Tensor | number): Tensor => where(condition, x, other),
+};
+
+for (const [name, fn] of Object.entries({ ...METHODS, ...SPECIAL })) {
   const call = fn as (x: Tensor, ...args: unknown[]) => unknown;
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...args: unknown[]) {
@@ -171,3 +256,11 @@ for (const [name, fn] of Object.entries(METHODS)) {
     writable: true,
   });
 }
+
+for (const [name, get] of Object.entries(GETTERS))
+  Object.defineProperty(Tensor.prototype, name, {
+    get(this: Tensor) {
+      return get(this);
+    },
+    configurable: true,
+  });

@@ -7,6 +7,7 @@ import { broadcastShapes } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { asFloat, cast } from "./cast.ts";
 import { full } from "./creation.ts";
+import { nonzero } from "./nonzero.ts";
 import { unbroadcast } from "./sum.ts";
 
 type Scalar = Tensor | number;
@@ -264,10 +265,13 @@ const select = primitive<[condition: Tensor, a: Scalar, b: Scalar]>({
   ],
 });
 
-/** `a` where the condition holds, `b` elsewhere; all three broadcast. */
-export function where(condition: Tensor, a: Scalar, b: Scalar): Tensor {
+/** `a` where the condition holds, `b` elsewhere; all three broadcast. Of the condition alone, `nonzero` with `asTuple`. */
+export function where(condition: Tensor): readonly Tensor[];
+export function where(condition: Tensor, a: Scalar, b: Scalar): Tensor;
+export function where(condition: Tensor, a?: Scalar, b?: Scalar): Tensor | readonly Tensor[] {
+  if (a === undefined && b === undefined) return nonzero(condition, { asTuple: true });
   const numbers = typeof a === "number" && typeof b === "number";
-  const [x, y] = common("where", numbers ? full([], a, { backend: condition.backend }) : a, b, keepDType);
+  const [x, y] = common("where", numbers ? full([], a, { backend: condition.backend }) : a!, b!, keepDType);
   return select([cast(condition, "bool"), x, y]);
 }
 

@@ -1,32 +1,70 @@
+import type { PutMode } from "../backend.ts";
 import type { DType } from "../dtype.ts";
 import { DTypeError, IndexError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { type Op, primitive } from "../op.ts";
-import { normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
+import { broadcastShapes, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
-import { arange } from "./creation.ts";
-import { add, eq, mul } from "./elementwise.ts";
-import { reshape, unsqueeze } from "./movement.ts";
+import { arange, full } from "./creation.ts";
+import { add, eq, lt, mul, where } from "./elementwise.ts";
+import { expand, reshape, unsqueeze } from "./movement.ts";
 
-const takeOp: Op<[x: Tensor, index: Tensor], number> = primitive({
+/** @internal `x` where `axis` gives way to the axes of an int32 index that is in range. */
+export const takeOp: Op<[x: Tensor, index: Tensor], number> = primitive({
   name: "take",
-  shape: ([x, index], axis) => [...x.slice(0, axis), ...index, ...x.slice(axis + 1)],
+  shape: ([x, index], axis) => x.toSpliced(axis, 1, ...index),
   dtype: ([dtype]) => dtype,
   kernel: (backend, [x, index], axis, [out]) => [backend.take(x, index, axis, out!)],
   saves: ["input1"],
-  vjp: [(g, { inputs: [, index], specs, attrs }) => putOp([g, index], { axis: attrs, shape: specs[0]!.shape }), null],
+  vjp: [
+    (g, { inputs: [, index], specs, attrs: axis }) =>
+      putOp([0, g, index], { mode: "add", axis, shape: specs[0]!.shape }),
+    null,
+  ],
 });
 
-/** Zeros to which `values` are added at `index`: the adjoint of `take`. */
-const putOp: Op<[values: Tensor, index: Tensor], { axis: number; shape: Shape }> = primitive({
+interface PutAttrs {
+  readonly mode: PutMode;
+  readonly axis: number;
+  /** That of the base, and so of the result. */
+  readonly shape: Shape;
+}
+
+/**
+ * @internal The base with values set or added where an int32 index says, the adjoint of `take`. Of those set in one place the last wins;
+ * as in PyTorch, the gradient reaches them all.
+ */
+export const putOp: Op<[base: Tensor | number, values: Tensor, index: Tensor], PutAttrs> = primitive({
   name: "put",
   shape: (_, { shape }) => shape,
-  dtype: ([dtype]) => dtype,
-  kernel: (backend, [values, index], { axis }, [out]) => [backend.put("add", 0, index, values, axis, out!)],
-  saves: ["input1"],
-  vjp: [(g, { inputs: [, index], attrs }) => takeOp([g, index], attrs.axis), null],
+  dtype: ([, dtype]) => dtype,
+  kernel: (backend, [base, values, index], { mode, axis }, [out]) => [
+    backend.put(mode, base, index, values, axis, out!),
+  ],
+  saves: ["input2"],
+  vjp: [
+    (g, { inputs: [, , index], attrs }) => {
+      if (attrs.mode === "add") return g;
+      const shape = g.shape.toSpliced(attrs.axis, 1, ...index.shape);
+      return putOp([g, full(shape, 0, { dtype: g.dtype, backend: g.backend }), index], attrs);
+    },
+    (g, { inputs: [, , index], attrs: { axis } }) => takeOp([g, index], axis),
+    null,
+  ],
 });
+
+/** @internal The error for an index beyond an axis that may be counted from the end where `least` says so. */
+export const outOfRange = (op: string, index: number, size: number, axis: number, least = 0): IndexError =>
+  new IndexError(
+    op,
+    `index ${index} is out of range for axis ${axis} of size ${size}`,
+    size === 0 ? "an empty axis has no elements" : `use ${least} to ${size - 1}`,
+  );
+
+function checkIntegers(op: string, { dtype }: Tensor): void {
+  if (dtype !== "int32") throw new DTypeError(op, `the index has dtype ${dtype}`, 'convert it with .to("int32")');
+}
 
 /**
  * @internal Throws where an index is out of range and not `except`, and says whether there may be one that is that. Asynchronous devices
@@ -39,8 +77,7 @@ export function checkIndex(
   axis: number,
   except: number | null = null,
 ): boolean {
-  if (index.dtype !== "int32")
-    throw new DTypeError(op, `the index has dtype ${index.dtype}`, 'convert it with .to("int32")');
+  checkIntegers(op, index);
   if (index.numel() === 0) return false;
   if (!index.backend.synchronous) return except !== null;
   let [least, most, found] = [0, 0, false];
@@ -48,43 +85,55 @@ export function checkIndex(
     if (i === except) found = true;
     else if (i < least) least = i;
     else if (i > most) most = i;
-  if (least < 0 || most >= size)
-    throw new IndexError(
-      op,
-      `index ${least < 0 ? least : most} is out of range for axis ${axis} of size ${size}`,
-      `use 0 to ${size - 1}`,
-    );
+  if (least < 0 || most >= size) throw outOfRange(op, least < 0 ? least : most, size, axis);
   return found;
+}
+
+/** @internal An index into an axis, where negative numbers count from its end, as one that counts from its start. */
+export function wrapIndex(op: string, index: Tensor, size: number, axis: number): Tensor {
+  checkIntegers(op, index);
+  if (index.backend.synchronous) {
+    const values = index.dataSync();
+    const wrong = values.find((i) => i < -size || i >= size);
+    if (wrong !== undefined) throw outOfRange(op, wrong, size, axis, -size);
+    if (!values.some((i) => i < 0)) return index;
+  }
+  return where(lt(index, 0), add(index, size), index);
 }
 
 /** The slices of `x` along `dim` that the int32 `index` (one axis) names. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const axis = normalizeAxis("indexSelect", dim, x.ndim);
-  if (index.ndim !== 1)
-    throw new ShapeError(
-      "indexSelect",
-      `the index must have one axis, got ${show(index.shape)}`,
-      "flatten() it, or use gather()",
-    );
+  checkLine("indexSelect", index);
   checkIndex("indexSelect", index, x.shape[axis]!, axis);
   return takeOp([x, index], axis);
 }
 
-/** `x` with the position along `dim` read from the int32 `index`, whose other axes are those of `x` or shorter. */
-export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
-  const axis = normalizeAxis("gather", dim, x.ndim);
-  if (index.ndim !== x.ndim || index.shape.some((size, i) => i !== axis && size > x.shape[i]!))
+/** @internal Throws where an index has not one axis. */
+export function checkLine(op: string, index: Tensor): void {
+  if (index.ndim !== 1)
     throw new ShapeError(
-      "gather",
-      `the index ${show(index.shape)} does not fit into ${show(x.shape)} beside axis ${dim}`,
-      "give it as many axes as the tensor, none of the others longer",
+      op,
+      `the index must have one axis, got ${show(index.shape)}`,
+      "flatten() it, or use gather() and scatter()",
     );
-  checkIndex("gather", index, x.shape[axis]!, axis);
-  return takeOp([reshape(x, [-1]), scope(() => positions(x.shape, axis, index))], 0);
 }
 
-/** Where the elements that `index` names along `axis` stand in the flattened tensor. */
-function positions(shape: Shape, axis: number, index: Tensor): Tensor {
+/** `x` with the position along `dim` read from the int32 `index`, whose other axes are those of `x` or shorter. */
+export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+  return takeOp([reshape(x, [-1]), scope(() => positions("gather", x, dim, index))], 0);
+}
+
+/** @internal Where the elements that `index` names along `dim` stand in the flattened tensor. */
+export function positions(op: string, { shape, ndim }: Tensor, dim: number, index: Tensor): Tensor {
+  const axis = normalizeAxis(op, dim, ndim);
+  if (index.ndim !== ndim || index.shape.some((size, i) => i !== axis && size > shape[i]!))
+    throw new ShapeError(
+      op,
+      `the index ${show(index.shape)} does not fit into ${show(shape)} beside axis ${dim}`,
+      "give it as many axes as the tensor, none of the others longer",
+    );
+  checkIndex(op, index, shape[axis]!, axis);
   const strides = stridesOf(shape);
   const along = (i: number): Tensor =>
     reshape(
@@ -93,6 +142,28 @@ function positions(shape: Shape, axis: number, index: Tensor): Tensor {
     );
   const parts = shape.map((_, i) => mul(i === axis ? index : along(i), strides[i]!));
   return parts.reduce((sum, part) => add(sum, part));
+}
+
+/** The elements of the flattened `x` at the places that the int32 `index` names, negative ones from the end. Has the shape of the index. */
+export const take = (x: Tensor, index: Tensor): Tensor =>
+  scope(() => takeOp([reshape(x, [-1]), wrapIndex("take", index, x.numel(), 0)], 0));
+
+/** `gather` after both tensors were broadcast beside `dim`; without it, `take`. Negative indices count from the end. */
+export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
+  if (dim === undefined) return take(x, index);
+  const op = "takeAlongDim";
+  const axis = normalizeAxis(op, dim, x.ndim);
+  if (index.ndim !== x.ndim)
+    throw new ShapeError(
+      op,
+      `the index ${show(index.shape)} and the tensor ${show(x.shape)} differ in rank`,
+      "give them as many axes; those beside dim broadcast",
+    );
+  const beside = broadcastShapes(op, x.shape.with(axis, 1), index.shape.with(axis, 1));
+  return scope(() => {
+    const whole = (t: Tensor): Tensor => expand(t, beside.with(axis, t.shape[axis]!));
+    return gather(whole(x), axis, whole(wrapIndex(op, index, x.shape[axis]!, axis)));
+  });
 }
 
 /** One for the class that the int32 `index` names, zero for the others: `[…] → […, numClasses]`, float32 by default. */

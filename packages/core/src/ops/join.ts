@@ -108,12 +108,13 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): rea
 const evenSizes = (total: number, size: number): Shape =>
   Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) => Math.min(size, total - i * size));
 
-/** At most `chunks` parts of equal size along an axis; the last may be shorter. */
+/** At most `chunks` parts of equal size along an axis; the last may be shorter. Of an empty axis, so many empty ones. */
 export function chunk(x: Tensor, chunks: number, dim = 0): readonly Tensor[] {
   if (!Number.isInteger(chunks) || chunks <= 0)
     throw new ArgumentError("chunk", `the number of parts must be a positive integer, got ${chunks}`);
   const axis = normalizeAxis("chunk", dim, x.ndim);
-  return split(x, Math.max(1, Math.ceil(x.shape[axis]! / chunks)), axis);
+  const size = x.shape[axis]!;
+  return split(x, size === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(size / chunks), axis);
 }
 
 /** The slices along an axis, without it. */

@@ -52,7 +52,7 @@ describe("slice", () => {
 
   test.each([
     [() => arange(3).slice(3), "slice: index 3 is out of range for axis 0 of size 3"],
-    [() => arange(3).slice(0, 0), "slice: 2 ranges for [3]; give at most one per axis"],
+    [() => arange(3).slice(0, 0), "slice: 2 indices for [3]; give at most one per axis"],
     [
       () => arange(3).slice("1"),
       'slice: "1" is no range; write "start:stop" or "start:stop:step" with a step other than 0',

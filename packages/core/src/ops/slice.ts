@@ -1,25 +1,140 @@
-import { ArgumentError, IndexError, ShapeError } from "../errors.ts";
-import { show, stridesOf } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
-import { gatherView } from "./movement.ts";
+import type { Backend } from "../backend.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { broadcastShapes, normalizeAxis, type Shape, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { tensor } from "./creation.ts";
+import { add, mul } from "./elementwise.ts";
+import { outOfRange, takeOp, wrapIndex } from "./indexing.ts";
+import { gatherView, reshape } from "./movement.ts";
+import { nonzero } from "./nonzero.ts";
 
-/** What is taken of one axis: all of it (`null`), one index (the axis disappears), or Python's `"start:stop:step"`. */
-export type Range = number | string | null;
+/**
+ * What is taken of one axis:
+ *
+ * - all of it (`null`),
+ * - one index, from the end where negative: the axis disappears,
+ * - Python's `"start:stop:step"`, where the step may be negative,
+ * - what an int32 tensor or an array names: its axes stand in place of the one it indexes,
+ * - where a bool tensor or array is true: it takes as many axes as it has, and leaves one.
+ *
+ * Two words stand for axes: `"..."` for all that the others leave, `"new"` for a new one of size 1. Several index tensors broadcast and
+ * are read together. Their axes stand in place of the first, or in front where something else separates them.
+ */
+export type Index = number | string | null | Tensor | IndexList;
+/** Indices, or booleans of a mask, in arrays of one shape. */
+export type IndexList = readonly (number | boolean | IndexList)[];
 
-/** Part of a tensor, one range per axis from the first on: `x.slice("1:-1", null, "::2")`. Steps may be negative. */
-export function slice(x: Tensor, ...ranges: Range[]): Tensor {
-  if (ranges.length > x.ndim)
-    throw new ShapeError("slice", `${ranges.length} ranges for ${show(x.shape)}`, "give at most one per axis");
-  const strides = stridesOf(x.shape);
-  const view = { shape: [] as number[], strides: [] as number[], offset: 0 };
-  x.shape.forEach((size, axis) => {
-    const { start, step, length } = parse(ranges[axis] ?? null, size, axis);
-    view.offset += start * strides[axis]!;
-    if (length === null) return;
-    view.shape.push(length);
-    view.strides.push(step * strides[axis]!);
+/** Part of a tensor, by one index per axis from the first on: `x.at(0)`, `x.at(rows, columns)`, `x.at("...", [2, 0])`. */
+export const at = (x: Tensor, ...index: Index[]): Tensor => indexed("at", x, index);
+
+/** The same as `at`, which reads well where the index has ranges: `x.slice("1:-1", null, "::2")`. */
+export const slice = (x: Tensor, ...index: Index[]): Tensor => indexed("slice", x, index);
+
+/** The slice of an axis at one index, without that axis. */
+export function select(x: Tensor, dim: number, index: number): Tensor {
+  const before = new Array<null>(normalizeAxis("select", dim, x.ndim)).fill(null);
+  return indexed("select", x, [...before, index]);
+}
+
+/** An axis of the view that is taken first, and what is then picked from it. */
+interface Line {
+  readonly size: number;
+  readonly stride: number;
+  readonly picks: Tensor | null;
+}
+
+/** @internal Indexing under the name of the function that was called. */
+export function indexed(op: string, x: Tensor, index: readonly Index[]): Tensor {
+  return scope(() => {
+    const { lines, offset } = parse(op, x, index);
+    // An index without axes is like a number: its line disappears.
+    const lasting = lines.filter(({ picks }) => picks?.ndim !== 0);
+    const picked = lasting.filter(({ picks }) => picks !== null);
+    const first = Math.max(0, lasting.indexOf(picked[0]!));
+    const adjacent = picked.every((line, i) => lasting[first + i] === line);
+    const order = adjacent ? lines : [...picked, ...lines.filter((line) => !picked.includes(line))];
+    let y = viewed(x, order, offset);
+    for (let axis = order.length - 1; axis >= 0; axis--) {
+      const { picks } = order[axis]!;
+      if (picks?.ndim === 0) y = takeOp([y, picks], axis);
+    }
+    const indices = picked.map(({ picks }) => picks!);
+    return indices.length === 0 ? y : pick(op, y, adjacent ? first : 0, indices);
   });
-  return gatherView([x], view.shape.includes(0) ? { ...view, offset: 0 } : view);
+}
+
+function viewed(x: Tensor, lines: readonly Line[], offset: number): Tensor {
+  const shape = lines.map(({ size }) => size);
+  const contiguous = stridesOf(shape);
+  if (sizeOf(shape) === x.numel() && lines.every(({ size, stride }, i) => size === 1 || stride === contiguous[i]))
+    return reshape(x, shape);
+  return gatherView([x], { shape, strides: lines.map(({ stride }) => stride), offset: shape.includes(0) ? 0 : offset });
+}
+
+/** The axes from `first` on, one per index, joined into one, from which the indices together take. */
+function pick(op: string, x: Tensor, first: number, indices: readonly Tensor[]): Tensor {
+  const sizes = x.shape.slice(first, first + indices.length);
+  indices.reduce<Shape>((shape, index) => broadcastShapes(op, shape, index.shape), []);
+  const strides = stridesOf(sizes);
+  const places = indices.map((index, i) => (strides[i] === 1 ? index : mul(index, strides[i]!)));
+  const joined = reshape(x, x.shape.toSpliced(first, sizes.length, sizeOf(sizes)));
+  return takeOp([joined, places.reduce((sum, place) => add(sum, place))], first);
+}
+
+function parse(op: string, x: Tensor, index: readonly Index[]): { lines: readonly Line[]; offset: number } {
+  const items = index.map((item) =>
+    Array.isArray(item) ? listed(item, x.backend) : (item as Exclude<Index, IndexList>),
+  );
+  const named = items.reduce<number>((sum, item) => sum + axesOf(item), 0);
+  if (named > x.ndim) throw new ShapeError(op, `${named} indices for ${show(x.shape)}`, "give at most one per axis");
+  if (items.indexOf("...") !== items.lastIndexOf("..."))
+    throw new ArgumentError(op, '"..." appears twice', "write null for a whole axis");
+  const strides = stridesOf(x.shape);
+  const lines: Line[] = [];
+  let [axis, offset] = [0, 0];
+  const push = (size: number, stride: number, picks: Tensor | null = null): unknown =>
+    lines.push({ size, stride, picks });
+  const whole = (count: number): void => {
+    for (; count > 0; count--, axis++) push(x.shape[axis]!, strides[axis]!);
+  };
+  for (const item of items) {
+    if (item === "...") whole(x.ndim - named);
+    else if (item === "new") push(1, 0);
+    else if (item === null) whole(1);
+    else if (!(item instanceof Tensor)) {
+      const { start, step, length } = rangeOf(op, item, x.shape[axis]!, axis);
+      offset += start * strides[axis]!;
+      if (length !== null) push(length, step * strides[axis]!);
+      axis++;
+    } else if (item.dtype !== "bool") {
+      push(x.shape[axis]!, strides[axis]!, wrapIndex(op, item, x.shape[axis]!, axis));
+      axis++;
+    } else {
+      if (!sameShape(item.shape, x.shape.slice(axis, axis + item.ndim)))
+        throw new ShapeError(
+          op,
+          `the mask ${show(item.shape)} does not match ${show(x.shape)} from axis ${axis} on`,
+          "give it the sizes of the axes that it selects from",
+        );
+      // A mask without axes chooses from a new one.
+      for (const picks of nonzero(item, { asTuple: true }))
+        if (item.ndim === 0) push(1, 0, picks);
+        else push(x.shape[axis]!, strides[axis++]!, picks);
+    }
+  }
+  whole(x.ndim - axis);
+  return { lines, offset };
+}
+
+/** How many axes of the tensor an index is for. */
+const axesOf = (item: Index): number =>
+  item === "..." || item === "new" ? 0 : item instanceof Tensor && item.dtype === "bool" ? item.ndim : 1;
+
+function listed(list: IndexList, backend: Backend): Tensor {
+  let first: number | boolean | IndexList | undefined = list;
+  while (Array.isArray(first)) first = first[0] as number | boolean | IndexList | undefined;
+  return tensor(list, { dtype: typeof first === "boolean" ? "bool" : "int32", backend });
 }
 
 interface Steps {
@@ -29,23 +144,18 @@ interface Steps {
   readonly length: number | null;
 }
 
-function parse(range: Range, size: number, axis: number): Steps {
-  if (range === null) return { start: 0, step: 1, length: size };
+/** @internal What one index or Python's range takes of an axis. */
+export function rangeOf(op: string, range: number | string, size: number, axis: number): Steps {
   if (typeof range === "number") {
     const start = range < 0 ? range + size : range;
-    if (!Number.isInteger(range) || start < 0 || start >= size)
-      throw new IndexError(
-        "slice",
-        `index ${range} is out of range for axis ${axis} of size ${size}`,
-        `use ${-size} to ${size - 1}`,
-      );
+    if (!Number.isInteger(range) || start < 0 || start >= size) throw outOfRange(op, range, size, axis, -size);
     return { start, step: 1, length: null };
   }
   const match = /^\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?$/.exec(range);
   const step = Number(match?.[3] ?? 1);
   if (match === null || step === 0)
     throw new ArgumentError(
-      "slice",
+      op,
       `"${range}" is no range`,
       'write "start:stop" or "start:stop:step" with a step other than 0',
     );

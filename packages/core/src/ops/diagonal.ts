@@ -1,0 +1,92 @@
+import { ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { normalizeAxis, show, stridesOf, type View } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { arange, ones, type TensorOptions } from "./creation.ts";
+import { ge, le, sub, where } from "./elementwise.ts";
+import { gatherView, reshape, scatterView, transpose, unsqueeze } from "./movement.ts";
+import { nonzero } from "./nonzero.ts";
+import { sum } from "./sum.ts";
+
+/** Zeros where the column minus the row is on the wrong side of a diagonal. */
+function triangle(name: "tril" | "triu", inside: (distance: Tensor, diagonal: number) => Tensor) {
+  return (x: Tensor, diagonal = 0): Tensor => {
+    if (x.ndim < 2)
+      throw new ShapeError(name, `expected a matrix or a stack of them, got ${show(x.shape)}`, "give it two axes");
+    return scope(() => {
+      const along = (axis: number): Tensor => arange(0, x.shape.at(axis)!, 1, { backend: x.backend });
+      return where(inside(sub(along(-1), unsqueeze(along(-2), 1)), diagonal), x, 0);
+    });
+  };
+}
+
+/** The matrices `[…, n, m]` with zeros above a diagonal: 0 is the main one, positive ones lie above it. */
+export const tril = triangle("tril", le);
+/** The matrices `[…, n, m]` with zeros below a diagonal: 0 is the main one, positive ones lie above it. */
+export const triu = triangle("triu", ge);
+
+const indicesOf =
+  (part: typeof tril) =>
+  (rows: number, columns: number, offset = 0, options: Pick<TensorOptions, "backend"> = {}): Tensor =>
+    scope(() => transpose(nonzero(part(ones([rows, columns], options), offset)), 0, 1));
+
+/** Rows and columns of the elements that `tril` keeps, row by row: int32 `[2, count]`. */
+export const trilIndices = indicesOf(tril);
+/** Rows and columns of the elements that `triu` keeps, row by row: int32 `[2, count]`. */
+export const triuIndices = indicesOf(triu);
+
+/** The view of a diagonal as the last axis, of a tensor of that shape. */
+function diagonalView(op: string, shape: readonly number[], offset: number, dim1: number, dim2: number): View {
+  const [rows, columns] = [normalizeAxis(op, dim1, shape.length), normalizeAxis(op, dim2, shape.length)];
+  if (rows === columns)
+    throw new ShapeError(op, `${dim1} and ${dim2} are one axis of ${show(shape)}`, "name two different axes");
+  const strides = stridesOf(shape);
+  const others = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== rows && i !== columns);
+  const length = Math.max(0, Math.min(shape[rows]! + Math.min(offset, 0), shape[columns]! - Math.max(offset, 0)));
+  const view = {
+    shape: [...others(shape), length],
+    strides: [...others(strides), strides[rows]! + strides[columns]!],
+  };
+  const start = Math.abs(offset) * strides[offset < 0 ? rows : columns]!;
+  return { ...view, offset: view.shape.includes(0) ? 0 : start };
+}
+
+/** The diagonal of two axes, which give way to a last one: `[…, n, m] → […, min(n, m)]`. A positive offset lies above the main one. */
+export const diagonal = (x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor =>
+  gatherView([x], diagonalView("diagonal", x.shape, offset, dim1, dim2));
+
+/** Square matrices of zeros with the last axis on a diagonal, as the axes `dim1` and `dim2` of the result: `[…, n] → […, n, n]`. */
+export function diagEmbed(x: Tensor, offset = 0, dim1 = -2, dim2 = -1): Tensor {
+  const op = "diagEmbed";
+  if (x.ndim === 0) throw new ShapeError(op, "a scalar has no axis to put on a diagonal", "reshape([1]) it");
+  const pair = [dim1, dim2].map((dim) => normalizeAxis(op, dim, x.ndim + 1));
+  const side = x.shape.at(-1)! + Math.abs(offset);
+  const rest = x.shape.values();
+  const shape = Array.from({ length: x.ndim + 1 }, (_, i) => (pair.includes(i) ? side : (rest.next().value as number)));
+  return scatterView([x], { view: diagonalView(op, shape, offset, dim1, dim2), shape });
+}
+
+/** The matrix with the vector `x` on a diagonal, or that diagonal of the matrix `x`. */
+export function diag(x: Tensor, offset = 0): Tensor {
+  if (x.ndim !== 1 && x.ndim !== 2)
+    throw new ShapeError(
+      "diag",
+      `expected a vector or a matrix, got ${show(x.shape)}`,
+      "use diagonal() or diagEmbed()",
+    );
+  return x.ndim === 1 ? diagEmbed(x, offset) : diagonal(x, offset);
+}
+
+/** The matrix with the elements of `x` on a diagonal. */
+export const diagflat = (x: Tensor, offset = 0): Tensor => diagEmbed(reshape(x, [-1]), offset);
+
+/** The sum of the main diagonal of a matrix. */
+export function trace(x: Tensor): Tensor {
+  if (x.ndim !== 2)
+    throw new ShapeError(
+      "trace",
+      `expected a matrix, got ${show(x.shape)}`,
+      "use diagonal().sum(-1) for stacks of them",
+    );
+  return scope(() => sum(diagonal(x)));
+}

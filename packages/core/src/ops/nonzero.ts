@@ -1,0 +1,45 @@
+import { hostArray } from "../op.ts";
+import { sizeOf, stridesOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { fromTypedArray } from "./creation.ts";
+
+/** Options of `nonzero`. */
+export interface NonzeroOptions {
+  /** Whether the result is one index tensor per axis, which indexing takes, instead of a row per element. Default false. */
+  readonly asTuple?: boolean;
+}
+
+/**
+ * Where `x` is true, or not zero, in row-major order: int32 `[count, axes]`, or one `[count]` per axis with `asTuple`, where a scalar
+ * counts as having one axis. Waits for the values.
+ */
+export function nonzero(x: Tensor, options: { readonly asTuple: true }): readonly Tensor[];
+export function nonzero(x: Tensor, options?: { readonly asTuple?: false }): Tensor;
+export function nonzero(x: Tensor, { asTuple = false }: NonzeroOptions = {}): Tensor | readonly Tensor[] {
+  const found = flatNonzero("nonzero", x);
+  const shape = asTuple && x.ndim === 0 ? [1] : x.shape;
+  const strides = stridesOf(shape);
+  const along = (axis: number): Int32Array => found.map((at) => Math.floor(at / strides[axis]!) % shape[axis]!);
+  const int = (values: Int32Array, of: readonly number[]): Tensor =>
+    fromTypedArray(values, of, "int32", { backend: x.backend });
+  if (asTuple) return shape.map((_, axis) => int(along(axis), [found.length]));
+  const rows = new Int32Array(sizeOf([found.length, shape.length]));
+  shape.forEach((_, axis) => {
+    along(axis).forEach((at, row) => {
+      rows[row * shape.length + axis] = at;
+    });
+  });
+  return int(rows, [found.length, shape.length]);
+}
+
+/** Where `x` is true, or not zero: int32 `[count, axes]`, as `nonzero`. */
+export const argwhere = (x: Tensor): Tensor => nonzero(x);
+
+/** @internal The places in the flattened tensor that are true, or not zero. NaN is not zero. */
+export function flatNonzero(op: string, x: Tensor): Int32Array {
+  const found: number[] = [];
+  hostArray(op, x).values.forEach((value, at) => {
+    if (value !== 0) found.push(at);
+  });
+  return Int32Array.from(found);
+}

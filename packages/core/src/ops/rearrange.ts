@@ -1,0 +1,121 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { normalizeAxis, type Shape, show, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { cat } from "./join.ts";
+import { flatten, flip, narrow, permute, reshape, transpose } from "./movement.ts";
+
+/** Numbers one by one, or in one array. */
+export type Sizes = number[] | [sizes: readonly number[]];
+
+/** `reshape`, which also takes sizes one by one: `x.view(-1, 8)`. */
+export const view = (x: Tensor, ...shape: Sizes): Tensor => reshape(x, shape.flat() as number[]);
+/** `x` in the shape of `other`. */
+export const reshapeAs = (x: Tensor, other: Tensor): Tensor => reshape(x, other.shape);
+/** `x` in the shape of `other`. */
+export const viewAs: typeof reshapeAs = reshapeAs;
+/** All elements along one axis. */
+export const ravel = (x: Tensor): Tensor => flatten(x);
+
+/** An axis divided into several, whose sizes multiply to its own; one of them may be −1. */
+export function unflatten(x: Tensor, dim: number, sizes: Shape): Tensor {
+  const axis = normalizeAxis("unflatten", dim, x.ndim);
+  const size = x.shape[axis]!;
+  const known = sizeOf(sizes.filter((n) => n !== -1));
+  const whole = sizes.map((n) => (n === -1 ? size / known : n));
+  if (sizes.length === 0 || sizes.indexOf(-1) !== sizes.lastIndexOf(-1) || sizeOf(whole) !== size)
+    throw new ShapeError(
+      "unflatten",
+      `axis ${dim} of ${show(x.shape)} does not divide into ${show(sizes)}`,
+      `the sizes must multiply to ${size}; one of them may be -1`,
+    );
+  return reshape(x, x.shape.toSpliced(axis, 1, ...whole));
+}
+
+/** Axes moved to other places, while the rest keep their order. */
+export function movedim(
+  x: Tensor,
+  source: number | readonly number[],
+  destination: number | readonly number[],
+): Tensor {
+  const [from, to] = [source, destination].map((dims) =>
+    [dims].flat().map((dim) => normalizeAxis("movedim", dim as number, x.ndim)),
+  ) as [number[], number[]];
+  if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length)
+    throw new ShapeError(
+      "movedim",
+      `[${source}] cannot move to [${destination}]`,
+      "name as many different axes as places",
+    );
+  const rest = [...x.shape.keys()].filter((axis) => !from.includes(axis)).values();
+  return permute(
+    x,
+    x.shape.map((_, i) => (to.includes(i) ? from[to.indexOf(i)]! : (rest.next().value as number))),
+  );
+}
+
+/** Two axes exchanged: `transpose` under NumPy's name. */
+export const swapaxes = (x: Tensor, axis0: number, axis1: number): Tensor => transpose(x, axis0, axis1);
+
+/** The transposed matrix; scalars and vectors as they are. */
+export function t(x: Tensor): Tensor {
+  if (x.ndim > 2)
+    throw new ShapeError("t", `expected at most two axes, got ${show(x.shape)}`, "use mT, transpose() or permute()");
+  return x.ndim < 2 ? x : transpose(x, 0, 1);
+}
+
+/** The last two axes exchanged: what the getter `mT` gives. */
+export function mT(x: Tensor): Tensor {
+  if (x.ndim < 2)
+    throw new ShapeError("mT", `expected a matrix or a stack of them, got ${show(x.shape)}`, "give it two axes");
+  return transpose(x, -2, -1);
+}
+
+/** Elements moved along axes by a number of places, those that leave coming in at the other end. Without axes, the flattened tensor. */
+export function roll(x: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
+  const steps = [shifts].flat() as number[];
+  const none = dims === undefined || (typeof dims === "object" && dims.length === 0);
+  const axes = none ? [0] : ([dims].flat() as number[]).map((dim) => normalizeAxis("roll", dim, x.ndim));
+  if (steps.length !== axes.length || !steps.every(Number.isInteger))
+    throw new ArgumentError(
+      "roll",
+      `the shifts [${steps}] do not fit the axes [${dims ?? ""}]`,
+      "give one integer for each axis, or one and no axes",
+    );
+  if (x.numel() === 0) return x;
+  return scope(() => {
+    const rolled = axes.reduce((y, axis, i) => rollAxis(y, axis, steps[i]!), none ? reshape(x, [-1]) : x);
+    return reshape(rolled, x.shape);
+  });
+}
+
+function rollAxis(x: Tensor, axis: number, shift: number): Tensor {
+  const size = x.shape[axis]!;
+  const last = ((shift % size) + size) % size;
+  return last === 0 ? x : cat([narrow(x, axis, size - last, last), narrow(x, axis, 0, size - last)], axis);
+}
+
+const mirror =
+  (op: string, axis: number) =>
+  (x: Tensor): Tensor => {
+    if (x.ndim <= axis) throw new ShapeError(op, `expected more than ${axis} axes, got ${show(x.shape)}`, "use flip()");
+    return flip(x, axis);
+  };
+/** The order of columns (axis 1) reversed. */
+export const fliplr = mirror("fliplr", 1);
+/** The order of rows (axis 0) reversed. */
+export const flipud = mirror("flipud", 0);
+
+/** Rotated by `k` quarter turns in the plane of two axes, from the first towards the second. */
+export function rot90(x: Tensor, k = 1, dims: readonly [number, number] = [0, 1]): Tensor {
+  const [a, b] = dims.map((dim) => normalizeAxis("rot90", dim, x.ndim)) as [number, number];
+  if (dims.length !== 2 || a === b)
+    throw new ArgumentError("rot90", `[${dims}] is no plane of ${show(x.shape)}`, "name two different axes");
+  if (!Number.isInteger(k)) throw new ArgumentError("rot90", `${k} is no number of quarter turns`, "use an integer");
+  const turns = ((k % 4) + 4) % 4;
+  return scope(() => {
+    if (turns === 0) return x;
+    if (turns === 2) return flip(x, [a, b]);
+    return transpose(flip(x, turns === 1 ? b : a), a, b);
+  });
+}

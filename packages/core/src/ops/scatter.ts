@@ -1,0 +1,201 @@
+import type { PutMode } from "../backend.ts";
+import { isFloat } from "../dtype.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { composite, sameDType } from "../op.ts";
+import { normalizeAxis, type Shape, sameShape, show, stridesOf } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { cast } from "./cast.ts";
+import { arange, full, onesLike } from "./creation.ts";
+import { add, div, eq, floor, maximum, mul, neg, sub } from "./elementwise.ts";
+import { checkIndex, checkLine, positions, putOp, takeOp, wrapIndex } from "./indexing.ts";
+import { cat } from "./join.ts";
+import { expand, gatherView, reshape } from "./movement.ts";
+import { argsort } from "./sort.ts";
+
+/** @internal A value of the library's user in the dtype of `x`: a number converted, a tensor checked. */
+export function valueLike(op: string, x: Tensor, value: Tensor | number): Tensor {
+  if (!(value instanceof Tensor)) return cast(full([], value, { dtype: fits(x, value), backend: x.backend }), x.dtype);
+  sameDType(op, [x.dtype, value.dtype]);
+  return value;
+}
+
+const fits = (x: Tensor, value: number) => (isFloat(x.dtype) || Number.isInteger(value) ? x.dtype : "float32");
+
+/** @internal `put` along an axis, where sums of bool are its `or`. */
+export function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
+  const attrs = { mode, axis, shape: base.shape };
+  return mode === "add" && base.dtype === "bool"
+    ? cast(putOp([cast(base, "int32"), cast(values, "int32"), index], attrs), "bool")
+    : putOp([base, values, index], attrs);
+}
+
+/** @internal `put` at places of the flattened tensor. */
+export const putFlat = (mode: PutMode, x: Tensor, at: Tensor, values: Tensor): Tensor =>
+  reshape(put(mode, reshape(x, [-1]), 0, reshape(at, [-1]), reshape(values, [-1])), x.shape);
+
+/** The part of `src` that is as large as the index. */
+function cut(op: string, src: Tensor, { shape }: Tensor): Tensor {
+  if (sameShape(src.shape, shape)) return src;
+  if (src.ndim !== shape.length || shape.some((size, i) => size > src.shape[i]!))
+    throw new ShapeError(
+      op,
+      `the source ${show(src.shape)} is smaller than the index ${show(shape)}`,
+      "give it an element for every index",
+    );
+  return gatherView([src], { shape, strides: stridesOf(src.shape), offset: 0 });
+}
+
+const scatterWith = (op: string, mode: PutMode, x: Tensor, dim: number, index: Tensor, src: Tensor | number): Tensor =>
+  scope(() => {
+    const at = positions(op, x, dim, index);
+    const values = valueLike(op, x, src);
+    return putFlat(mode, x, at, src instanceof Tensor ? cut(op, values, index) : expand(values, index.shape));
+  });
+
+/**
+ * `x` with the elements of `src` (or a number) at the positions along `dim` that the int32 `index` names: what `gather` reads, it writes.
+ * `src` may be larger than the index. Where a position repeats, the last element wins.
+ */
+export const scatter = (x: Tensor, dim: number, index: Tensor, src: Tensor | number): Tensor =>
+  scatterWith("scatter", "set", x, dim, index, src);
+
+/** As `scatter`, with the elements added to what stands there. */
+export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
+  scatterWith("scatterAdd", "add", x, dim, index, src);
+
+interface Extreme {
+  readonly fn: "amax" | "amin";
+  readonly includeSelf: boolean;
+}
+
+/** What is equal to the extreme element of its place, and an equal share of its gradient; for the place itself and for the sources. */
+function shares(
+  g: Tensor,
+  [x, src, index]: readonly [Tensor, Tensor, Tensor],
+  y: Tensor,
+  { includeSelf }: Extreme,
+): { own: Tensor; theirs: Tensor } {
+  const hits = cast(eq(src, takeOp([y, index], 0)), x.dtype);
+  const equal = cast(eq(x, y), x.dtype);
+  const own = includeSelf ? equal : put("set", equal, 0, index, mul(hits, 0));
+  const share = div(g, put("add", own, 0, index, hits));
+  return { own: mul(own, share), theirs: mul(hits, takeOp([share, index], 0)) };
+}
+
+/** The extreme elements among those of flat sources that go to one place, and what stands there. */
+const extreme = composite<[x: Tensor, src: Tensor, index: Tensor], Extreme>({
+  name: "scatterExtreme",
+  shape: ([x]) => x,
+  dtype: ([dtype]) => dtype,
+  decompose: ([x, src, index], { fn, includeSelf }) => {
+    const values = includeSelf ? cat([x, src]) : src;
+    const at = includeSelf ? cat([arange(0, x.numel(), 1, { backend: x.backend }), index]) : index;
+    // The last one wins: they are put in order. NaN counts as the largest, also of what is negated for that.
+    const upwards = fn === "amax" ? values : isFloat(x.dtype) ? neg(values) : sub(-1, values);
+    const order = argsort(upwards);
+    return put("set", x, 0, takeOp([at, order], 0), takeOp([values, order], 0));
+  },
+  saves: ["inputs", "output"],
+  vjp: [
+    (g, { inputs, output, attrs }) => shares(g, inputs, output, attrs).own,
+    (g, { inputs, output, attrs }) => shares(g, inputs, output, attrs).theirs,
+    null,
+  ],
+});
+
+/** Options of `scatterReduce`. */
+export interface ScatterReduceOptions {
+  /** Whether what stands in a place counts. Default true. */
+  readonly includeSelf?: boolean;
+}
+
+/** What `scatterReduce` makes of the elements that go to one place. */
+export type ScatterReduction = "sum" | "mean" | "amax" | "amin";
+
+/** As `scatter`, with the sum, mean, largest or smallest of all elements that go to one place. Equal extremes share the gradient. */
+export function scatterReduce(
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Tensor,
+  reduce: ScatterReduction,
+  { includeSelf = true }: ScatterReduceOptions = {},
+): Tensor {
+  const op = "scatterReduce";
+  const known: Record<ScatterReduction, true> = { sum: true, mean: true, amax: true, amin: true };
+  if (!(reduce in known))
+    throw new ArgumentError(op, `unknown reduction "${reduce}"`, `use one of ${Object.keys(known).join(", ")}`);
+  return scope(() => {
+    const at = reshape(positions(op, x, dim, index), [-1]);
+    const values = reshape(cut(op, valueLike(op, x, src), index), [-1]);
+    const flat = reshape(x, [-1]);
+    if (reduce === "amax" || reduce === "amin")
+      return reshape(extreme([flat, values, at], { fn: reduce, includeSelf }), x.shape);
+    const cleared = (base: Tensor): Tensor => (includeSelf ? base : put("set", base, 0, at, mul(values, 0)));
+    const total = put("add", cleared(flat), 0, at, values);
+    if (reduce === "sum") return reshape(total, x.shape);
+    const count = put("add", cleared(onesLike(flat)), 0, at, onesLike(values));
+    return reshape(quotient(total, maximum(count, 1)), x.shape);
+  });
+}
+
+/** `a / b`, of integers rounded down: in floating point, and again for what that left. */
+function quotient(a: Tensor, b: Tensor): Tensor {
+  if (isFloat(a.dtype)) return div(a, b);
+  const rounded = (a: Tensor): Tensor => cast(floor(div(a, b)), "int32");
+  const most = rounded(a);
+  return add(most, rounded(sub(a, mul(most, b))));
+}
+
+/** The slices of `source` in the places along `dim` that the int32 `index` (one axis) names. */
+function indexWith(op: string, mode: PutMode, x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  const axis = normalizeAxis(op, dim, x.ndim);
+  checkLine(op, index);
+  const needed: Shape = x.shape.with(axis, index.numel());
+  if (!sameShape(source.shape, needed))
+    throw new ShapeError(
+      op,
+      `the source ${show(source.shape)} must be ${show(needed)}`,
+      `one slice of ${show(x.shape)} along axis ${dim} for every index`,
+    );
+  checkIndex(op, index, x.shape[axis]!, axis);
+  return put(mode, x, axis, index, valueLike(op, x, source));
+}
+
+/** Options of `indexAdd`. */
+export interface IndexAddOptions {
+  /** What the source is multiplied by. Default 1. */
+  readonly alpha?: number;
+}
+
+/** `x` with `alpha · source` added to the slices along `dim` that the int32 `index` (one axis) names. */
+export const indexAdd = (
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Tensor,
+  { alpha = 1 }: IndexAddOptions = {},
+): Tensor => scope(() => indexWith("indexAdd", "add", x, dim, index, alpha === 1 ? source : mul(source, alpha)));
+
+/** `x` with the slices of `source` in place of those along `dim` that the int32 `index` (one axis) names; the last one wins. */
+export const indexCopy = (x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor =>
+  indexWith("indexCopy", "set", x, dim, index, source);
+
+/** `x` with one value in the slices along `dim` that the int32 `index` (one axis) names, negative numbers from the end. */
+export function indexFill(x: Tensor, dim: number, index: Tensor, value: Tensor | number): Tensor {
+  const op = "indexFill";
+  const axis = normalizeAxis(op, dim, x.ndim);
+  checkLine(op, index);
+  return scope(() => {
+    const values = expand(scalarLike(op, x, value), x.shape.with(axis, index.numel()));
+    return put("set", x, axis, wrapIndex(op, index, x.shape[axis]!, axis), values);
+  });
+}
+
+/** @internal One value in the dtype of `x`. */
+export function scalarLike(op: string, x: Tensor, value: Tensor | number): Tensor {
+  if (value instanceof Tensor && value.ndim > 0)
+    throw new ShapeError(op, `the value has shape ${show(value.shape)}`, "pass a number or a tensor without axes");
+  return value instanceof Tensor ? cast(value, x.dtype) : valueLike(op, x, value);
+}
