@@ -1,6 +1,7 @@
 import { flatten, unbind } from "@descent/core";
 import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
+import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
@@ -20,7 +21,7 @@ const JOINTS: Record<string, OpCase> = {
  * Cases of public functions that are made of ops and are none themselves, by name. They are compared on every backend, and their
  * gradients checked, like those of ops.
  */
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS };
+export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...REARRANGE, ...READING };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
-export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([]);
+export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([...Object.keys(READING)]);

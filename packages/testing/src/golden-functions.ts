@@ -4,7 +4,9 @@ import { functional } from "@descent/nn";
 import type { FunctionCase } from "./golden.ts";
 
 /** What the files give, by name; `never` because each function knows its own type. */
-type Arguments = Readonly<Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "approximate", never>>;
+type Arguments = Readonly<
+  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "diagonal" | "approximate", never>
+>;
 
 /** Our call of an op of functions.json and edges.json, given inputs and arguments by name. */
 type Call = (inputs: Readonly<Record<string, Tensor>>, args: Arguments) => Tensor;
@@ -49,6 +51,7 @@ export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   sort: ({ a }, { dim }) => a!.sort({ dim }).values,
   permute: ({ a }, { dims }) => a!.permute(dims),
   flip: ({ a }, { dims }) => a!.flip(dims),
+  tril: ({ a }, { diagonal }) => a!.tril(diagonal),
   expand: ({ a }, { shape }) => a!.expand(shape),
   cat: ({ a, b }, { dim }) => cat([a!, b!], dim),
   stack: ({ a, b }, { dim }) => stack([a!, b!], dim),

@@ -2,6 +2,7 @@ import { ELEMENTWISE } from "./cases/elementwise.ts";
 import { MOVEMENT } from "./cases/movement.ts";
 import { NEURAL } from "./cases/neural.ts";
 import { OPTIM } from "./cases/optim.ts";
+import { PUTS } from "./cases/rearrange.ts";
 import { REDUCE } from "./cases/reduce.ts";
 import type { OpCase } from "./op-case.ts";
 
@@ -12,4 +13,5 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...REDUCE,
   ...NEURAL,
   ...OPTIM,
+  ...PUTS,
 };

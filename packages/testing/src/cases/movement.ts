@@ -102,10 +102,4 @@ export const MOVEMENT: Record<string, OpCase> = {
       ([x, i], { dim }) => x!.gather(dim, i!),
     ),
   ),
-  put: opCase(
-    shape({ minRank: 1 }).chain((s) =>
-      fc.tuple(axis(s.length), size(3)).chain(([dim, n]) => draw({ dim, n }, floats(s), index([s.at(dim)!], n))),
-    ),
-    ([g, i], { dim, n }) => adjoint((x) => x.indexSelect(dim, i!), g!.shape.with(dim, n), g!),
-  ),
 };

@@ -26,6 +26,7 @@ import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "..
 import { adjoint, pullback } from "./adjoint.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
 import { OPTIM_TWICE } from "./optim.ts";
+import { PUTS_TWICE } from "./rearrange.ts";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
   opCase(
@@ -73,6 +74,7 @@ export const NEVER_TWICE: Readonly<Record<string, string>> = {
 /** For every other op that is differentiable in two inputs, calls in which one tensor is both of them. */
 export const TWICE: Readonly<Record<string, OpCase>> = {
   ...OPTIM_TWICE,
+  ...PUTS_TWICE,
   tanhGrad: gradient((x) => x.tanh()),
   sigmoidGrad: gradient((x) => x.sigmoid()),
   siluGrad: gradientAt((x) => x.silu()),
