@@ -2,83 +2,15 @@ import { backward } from "./backward.ts";
 import { gelu, silu } from "./ops/activation.ts";
 import { to } from "./ops/cast.ts";
 import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
-import {
-  abs,
-  add,
-  ceil,
-  clamp,
-  cos,
-  div,
-  eq,
-  erf,
-  exp,
-  expm1,
-  floor,
-  ge,
-  gt,
-  isfinite,
-  isinf,
-  isnan,
-  le,
-  log,
-  log1p,
-  logicalAnd,
-  logicalNot,
-  logicalOr,
-  logicalXor,
-  lt,
-  maximum,
-  minimum,
-  mul,
-  ne,
-  neg,
-  pow,
-  reciprocal,
-  relu,
-  round,
-  rsqrt,
-  sigmoid,
-  sign,
-  sin,
-  sqrt,
-  square,
-  sub,
-  tanh,
-  where,
-} from "./ops/elementwise.ts";
+import { abs, add, ceil, clamp, cos, div, eq, erf, exp, expm1, floor, ge, gt, isfinite, isinf, isnan, le, log, log1p, logicalAnd, logicalNot, logicalOr, logicalXor, lt, maximum, minimum, mul, ne, neg, pow, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh, where } from "./ops/elementwise.ts";
 import { diagonalScatter, indexPut, selectScatter, sliceScatter } from "./ops/index-put.ts";
 import { gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 import { chunk, split, unbind } from "./ops/join.ts";
 import { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 import { matmul } from "./ops/matmul.ts";
-import {
-  clone,
-  expand,
-  flatten,
-  flip,
-  narrow,
-  permute,
-  reshape,
-  squeeze,
-  transpose,
-  unsqueeze,
-} from "./ops/movement.ts";
+import { clone, expand, flatten, flip, narrow, permute, reshape, squeeze, transpose, unsqueeze } from "./ops/movement.ts";
 import { argwhere, nonzero } from "./ops/nonzero.ts";
-import {
-  fliplr,
-  flipud,
-  movedim,
-  mT,
-  ravel,
-  reshapeAs,
-  roll,
-  rot90,
-  swapaxes,
-  t,
-  unflatten,
-  view,
-  viewAs,
-} from "./ops/rearrange.ts";
+import { fliplr, flipud, mT, movedim, ravel, reshapeAs, roll, rot90, swapaxes, t, unflatten, view, viewAs } from "./ops/rearrange.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
 import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
 import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
@@ -88,12 +20,16 @@ import { argsort, cumsum, sort } from "./ops/sort.ts";
 import { tensorSplit } from "./ops/stacks.ts";
 import { sum } from "./ops/sum.ts";
 import { registerHook } from "./tape.ts";
-import { detach, Tensor } from "./tensor.ts";
+import { Tensor, detach } from "./tensor.ts";
+import { addmm, addmv, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
+
 
 /** Every function here becomes a method: its first parameter is the tensor, and the types follow from the function. */
 const METHODS = {
   abs,
   add,
+  addmm,
+  addmv,
   all,
   amax,
   amin,
@@ -105,11 +41,14 @@ const METHODS = {
   at,
   backward,
   broadcastTo,
+  baddbmm,
+  bmm,
   ceil,
   chunk,
   clamp,
   clone,
   cos,
+  cross,
   cumsum,
   detach,
   diag,
@@ -118,6 +57,7 @@ const METHODS = {
   diagonal,
   diagonalScatter,
   div,
+  dot,
   eq,
   erf,
   exp,
@@ -138,9 +78,11 @@ const METHODS = {
   indexFill,
   indexPut,
   indexSelect,
+  inner,
   isfinite,
   isinf,
   isnan,
+  kron,
   le,
   log,
   log1p,
@@ -159,11 +101,14 @@ const METHODS = {
   mean,
   minimum,
   movedim,
+  mm,
   mul,
+  mv,
   narrow,
   ne,
   neg,
   oneHot,
+  outer,
   permute,
   pow,
   ravel,

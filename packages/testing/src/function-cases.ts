@@ -1,8 +1,10 @@
 import { flatten, unbind } from "@descent/core";
-import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
-import { draw, floats, type OpCase, opCase } from "./op-case.ts";
+import { draw, floats, opCase, type OpCase } from "./op-case.ts";
+import { PRODUCTS } from "./cases/products.ts";
+
+import fc from "fast-check";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(
@@ -22,6 +24,7 @@ const JOINTS: Record<string, OpCase> = {
  * gradients checked, like those of ops.
  */
 export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...REARRANGE, ...READING };
+export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...PRODUCTS };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([...Object.keys(READING)]);

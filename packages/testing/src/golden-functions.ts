@@ -1,11 +1,13 @@
-import { cat, stack, type Tensor, where } from "@descent/core";
-import "@descent/core/methods";
+import { cat, einsum, stack, type Tensor, where } from "@descent/core";
 import { functional } from "@descent/nn";
-import type { FunctionCase } from "./golden.ts";
+import { type FunctionCase } from "./golden.ts";
+
+import "@descent/core/methods";
 
 /** What the files give, by name; `never` because each function knows its own type. */
 type Arguments = Readonly<
   Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "diagonal" | "approximate", never>
+  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "approximate" | "equation", never>
 >;
 
 /** Our call of an op of functions.json and edges.json, given inputs and arguments by name. */
@@ -55,6 +57,7 @@ export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   expand: ({ a }, { shape }) => a!.expand(shape),
   cat: ({ a, b }, { dim }) => cat([a!, b!], dim),
   stack: ({ a, b }, { dim }) => stack([a!, b!], dim),
+  einsum: (inputs, { equation }) => einsum(equation, Object.values(inputs)),
   where: ({ condition, a, b }) => where(condition!, a!, b!),
   gather: ({ a, index }, { dim }) => a!.gather(dim, index!),
   indexSelect: ({ a, index }, { dim }) => a!.indexSelect(dim, index!),
