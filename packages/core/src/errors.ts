@@ -9,7 +9,8 @@ export type ErrorCode =
   | "STATE_DICT"
   | "ARGUMENT"
   | "INDEX"
-  | "DATA";
+  | "DATA"
+  | "LINALG";
 
 /**
  * The base of every error this library throws on purpose.
@@ -78,4 +79,8 @@ export class IndexError extends TensorError {
 /** A file or data set that is missing or corrupt. */
 export class DataError extends TensorError {
   readonly code = "DATA";
+}
+/** A matrix that a decomposition or a solution does not exist for: singular, not positive-definite, not finite. */
+export class LinAlgError extends TensorError {
+  readonly code = "LINALG";
 }

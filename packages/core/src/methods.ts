@@ -2,15 +2,84 @@ import { backward } from "./backward.ts";
 import { gelu, silu } from "./ops/activation.ts";
 import { to } from "./ops/cast.ts";
 import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
-import { abs, add, ceil, clamp, cos, div, eq, erf, exp, expm1, floor, ge, gt, isfinite, isinf, isnan, le, log, log1p, logicalAnd, logicalNot, logicalOr, logicalXor, lt, maximum, minimum, mul, ne, neg, pow, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh, where } from "./ops/elementwise.ts";
+import {
+  abs,
+  add,
+  ceil,
+  clamp,
+  cos,
+  div,
+  eq,
+  erf,
+  exp,
+  expm1,
+  floor,
+  ge,
+  gt,
+  isfinite,
+  isinf,
+  isnan,
+  le,
+  log,
+  log1p,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  maximum,
+  minimum,
+  mul,
+  ne,
+  neg,
+  pow,
+  reciprocal,
+  relu,
+  round,
+  rsqrt,
+  sigmoid,
+  sign,
+  sin,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  where,
+} from "./ops/elementwise.ts";
 import { diagonalScatter, indexPut, selectScatter, sliceScatter } from "./ops/index-put.ts";
 import { gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 import { chunk, split, unbind } from "./ops/join.ts";
 import { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 import { matmul } from "./ops/matmul.ts";
-import { clone, expand, flatten, flip, narrow, permute, reshape, squeeze, transpose, unsqueeze } from "./ops/movement.ts";
+import {
+  clone,
+  expand,
+  flatten,
+  flip,
+  narrow,
+  permute,
+  reshape,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from "./ops/movement.ts";
 import { argwhere, nonzero } from "./ops/nonzero.ts";
-import { fliplr, flipud, mT, movedim, ravel, reshapeAs, roll, rot90, swapaxes, t, unflatten, view, viewAs } from "./ops/rearrange.ts";
+import { addmm, addmv, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
+import {
+  fliplr,
+  flipud,
+  movedim,
+  mT,
+  ravel,
+  reshapeAs,
+  roll,
+  rot90,
+  swapaxes,
+  t,
+  unflatten,
+  view,
+  viewAs,
+} from "./ops/rearrange.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
 import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
 import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
@@ -20,9 +89,7 @@ import { argsort, cumsum, sort } from "./ops/sort.ts";
 import { tensorSplit } from "./ops/stacks.ts";
 import { sum } from "./ops/sum.ts";
 import { registerHook } from "./tape.ts";
-import { Tensor, detach } from "./tensor.ts";
-import { addmm, addmv, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
-
+import { detach, Tensor } from "./tensor.ts";
 
 /** Every function here becomes a method: its first parameter is the tensor, and the types follow from the function. */
 const METHODS = {

@@ -1,10 +1,10 @@
 import { flatten, unbind } from "@descent/core";
-import { axis, shape } from "./arbitraries.ts";
-import { READING, REARRANGE } from "./cases/rearrange.ts";
-import { draw, floats, opCase, type OpCase } from "./op-case.ts";
-import { PRODUCTS } from "./cases/products.ts";
-
 import fc from "fast-check";
+import { axis, shape } from "./arbitraries.ts";
+import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
+import { PRODUCTS } from "./cases/products.ts";
+import { READING, REARRANGE } from "./cases/rearrange.ts";
+import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(
@@ -23,8 +23,13 @@ const JOINTS: Record<string, OpCase> = {
  * Cases of public functions that are made of ops and are none themselves, by name. They are compared on every backend, and their
  * gradients checked, like those of ops.
  */
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...REARRANGE, ...READING };
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...PRODUCTS };
+export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
+  ...JOINTS,
+  ...REARRANGE,
+  ...READING,
+  ...PRODUCTS,
+  ...LINALG_FUNCTIONS,
+};
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
-export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([...Object.keys(READING)]);
+export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([...Object.keys(READING), ...HOST_LINALG]);

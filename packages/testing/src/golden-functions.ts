@@ -1,13 +1,12 @@
 import { cat, einsum, stack, type Tensor, where } from "@descent/core";
 import { functional } from "@descent/nn";
-import { type FunctionCase } from "./golden.ts";
+import type { FunctionCase } from "./golden.ts";
 
 import "@descent/core/methods";
 
 /** What the files give, by name; `never` because each function knows its own type. */
 type Arguments = Readonly<
-  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "diagonal" | "approximate", never>
-  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "approximate" | "equation", never>
+  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "diagonal" | "approximate" | "equation", never>
 >;
 
 /** Our call of an op of functions.json and edges.json, given inputs and arguments by name. */

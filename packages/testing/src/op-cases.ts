@@ -1,4 +1,5 @@
 import { ELEMENTWISE } from "./cases/elementwise.ts";
+import { LINALG } from "./cases/linalg.ts";
 import { MOVEMENT } from "./cases/movement.ts";
 import { NEURAL } from "./cases/neural.ts";
 import { OPTIM } from "./cases/optim.ts";
@@ -14,4 +15,5 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...NEURAL,
   ...OPTIM,
   ...PUTS,
+  ...LINALG,
 };

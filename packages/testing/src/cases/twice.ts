@@ -24,6 +24,7 @@ import fc from "fast-check";
 import { shape, size } from "../arbitraries.ts";
 import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "../op-case.ts";
 import { adjoint, pullback } from "./adjoint.ts";
+import { LINALG_TWICE } from "./linalg.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
 import { OPTIM_TWICE } from "./optim.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
@@ -75,6 +76,7 @@ export const NEVER_TWICE: Readonly<Record<string, string>> = {
 export const TWICE: Readonly<Record<string, OpCase>> = {
   ...OPTIM_TWICE,
   ...PUTS_TWICE,
+  ...LINALG_TWICE,
   tanhGrad: gradient((x) => x.tanh()),
   sigmoidGrad: gradient((x) => x.sigmoid()),
   siluGrad: gradientAt((x) => x.silu()),

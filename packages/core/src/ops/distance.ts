@@ -1,0 +1,25 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { sub } from "./elementwise.ts";
+import { vectorNorm } from "./linalg/norm.ts";
+import { unsqueeze } from "./movement.ts";
+
+/** Options of `cdist`. */
+export interface CdistOptions {
+  /** The norm of the differences, 0 to infinity. Default 2. */
+  readonly p?: number;
+}
+
+/**
+ * The distances of all pairs of rows, `[*, P, M], [*, R, M] → [*, P, R]`; leading axes broadcast. They are norms of the differences, which
+ * are exact for near points too. The gradient of a distance of 0 is 0.
+ */
+export function cdist(a: Tensor, b: Tensor, { p = 2 }: CdistOptions = {}): Tensor {
+  if (a.ndim < 2 || b.ndim < 2 || a.shape.at(-1) !== b.shape.at(-1))
+    throw new ShapeError("cdist", `expected rows of one length, got ${show(a.shape)} and ${show(b.shape)}`);
+  if (!(p >= 0))
+    throw new ArgumentError("cdist", `p must be 0 or positive, got ${p}`, "2 is the length of the difference");
+  return scope(() => vectorNorm(sub(unsqueeze(a, -2), unsqueeze(b, -3)), { ord: p, dim: -1 }));
+}
