@@ -78,6 +78,10 @@ export class Parameter extends Variable {
     super("Parameter", value);
     this.requiresGrad = requiresGrad;
   }
+
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`;
+  }
 }
 
 /** State of a module that is saved but not trained, such as running statistics. */

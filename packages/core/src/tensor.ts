@@ -1,6 +1,7 @@
 // For whoever compiles against the package without the library of `using`.
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend, Operand, Spec } from "./backend.ts";
+import { html } from "./display.ts";
 import type { DType, TypedArray } from "./dtype.ts";
 import { isFloat } from "./dtype.ts";
 import { BackendError, DisposedError, DTypeError, GradientError, ShapeError } from "./errors.ts";
@@ -143,25 +144,34 @@ export class Tensor implements Operand, Scoped {
     return this.dataSync()[0]!;
   }
 
-  /** The elements as nested arrays, a number for a scalar. */
-  toArray(): NestedArray {
+  /** The elements as nested arrays, a number for a scalar. Who knows how deep says so: `toArray<number[][]>()`. */
+  toArray<T extends NestedArray = NestedArray>(): T {
     const values = this.dataSync();
     let at = 0;
     const nest = (axis: number): NestedArray =>
       axis === this.shape.length ? values[at++]! : Array.from({ length: this.shape[axis]! }, () => nest(axis + 1));
-    return nest(0);
+    return nest(0) as T;
   }
 
   /** Values, shape and dtype as PyTorch prints them; without values where they cannot be read synchronously. */
   toString(): string {
     if (this.storage === null) return "tensor(disposed)";
+    const op = this.edge?.node.op;
+    const autograd = op === undefined ? null : op === null ? "requiresGrad=true" : `gradFn=<${op.name}>`;
     return this.backend.synchronous
-      ? format(this.dataSync(), this)
+      ? format(this.dataSync(), this, autograd)
       : `tensor(…, shape=${show(this.shape)}, dtype=${this.dtype}, backend=${this.backend.name})`;
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
+  }
+
+  /** What a notebook shows: the convention of Deno's kernel for Jupyter. */
+  [Symbol.for("Jupyter.display")](): Readonly<Record<string, string>> {
+    const text = this.toString();
+    const readable = this.storage !== null && this.backend.synchronous;
+    return { "text/plain": text, ...(readable && { "text/html": html(this.dataSync(), this, text) }) };
   }
 
   /** Frees the elements now, unless something else shares them. Optional: the garbage collector does it otherwise. */

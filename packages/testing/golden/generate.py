@@ -17,6 +17,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ HERE = Path(__file__).parent
 # --- The format -------------------------------------------------------------------------------------------
 
 # PyTorch's indices are int64, for which the files, made for a framework without it, say int32.
-DTYPES = {"float32": torch.float32, "int32": torch.int64, "bool": torch.bool}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int64, "bool": torch.bool}
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -316,6 +317,29 @@ def uniform(count, k):
     return (h >> 8) / 2**24
 
 
+# --- printing.json ----------------------------------------------------------------------------------------
+
+
+def printing(case):
+    # What stands behind the elements goes to the next line where it is too long, so it is spelled before it is laid out.
+    lay_out = torch._tensor_str._add_suffixes
+
+    def in_our_spelling(text, suffixes, *where, **how):
+        return lay_out(spelled(text), [*map(spelled, suffixes)], *where, **how)
+
+    with (
+        torch._tensor_str.printoptions(**keywords(case["options"])),
+        mock.patch.object(torch._tensor_str, "_add_suffixes", in_our_spelling),
+    ):
+        return {"text": str(decode(case["tensor"]))}
+
+
+def spelled(text):
+    for theirs, ours in {"True": "true", "False": "false", "torch.int64": "int32", "torch.": ""}.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
 # --- Writing and checking ---------------------------------------------------------------------------------
 
 FILES = {
@@ -327,6 +351,7 @@ FILES = {
     "optimizers": optimizers,
     "schedulers": schedulers,
     "training": training,
+    "printing": printing,
 }
 
 

@@ -6,11 +6,22 @@ import lossEdges from "../golden/loss-edges.json" with { type: "json" };
 import losses from "../golden/losses.json" with { type: "json" };
 import modules from "../golden/modules.json" with { type: "json" };
 import optimizers from "../golden/optimizers.json" with { type: "json" };
+import printing from "../golden/printing.json" with { type: "json" };
 import schedulers from "../golden/schedulers.json" with { type: "json" };
 import training from "../golden/training.json" with { type: "json" };
 
 // Imported, not read: the suite runs in browsers too.
-const FILES = { functions, edges, modules, losses, "loss-edges": lossEdges, optimizers, schedulers, training };
+const FILES = {
+  functions,
+  edges,
+  modules,
+  losses,
+  "loss-edges": lossEdges,
+  optimizers,
+  printing,
+  schedulers,
+  training,
+};
 
 /** The files of `golden/`, whose README says what their cases hold. */
 export type GoldenFile = keyof typeof FILES;
