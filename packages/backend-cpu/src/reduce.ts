@@ -78,12 +78,17 @@ export const argReduce: Kernel<"argReduce"> = (fn, { handle: x, shape }, axis, o
 
 const SCAN: Record<ScanFn, { readonly identity: number; readonly next: (total: number, x: number) => number }> = {
   sum: { identity: 0, next: (total, x) => total + x },
+  prod: { identity: 1, next: (total, x) => total * x },
+  max: { identity: Number.NEGATIVE_INFINITY, next: Math.max },
+  min: { identity: Number.POSITIVE_INFINITY, next: Math.min },
 };
 
 export const scan: Kernel<"scan"> = (fn, { handle: x, shape }, axis, reverse, out) => {
   const y = allocate(out.dtype, x.length);
   const { outer, size, inner } = splitAt(shape, axis);
-  const { identity, next } = SCAN[fn];
+  const { identity, next: double } = SCAN[fn];
+  // Products of integers outgrow a double before they wrap around.
+  const next = fn === "prod" && out.dtype === "int32" ? Math.imul : double;
   for (let o = 0; o < outer; o++)
     for (let i = 0; i < inner; i++) {
       let total = identity;

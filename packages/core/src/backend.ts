@@ -46,8 +46,8 @@ export type BinaryFn = ArithmeticFn | ComparisonFn | LogicalFn;
 export type ReduceFn = "sum" | "max" | "min";
 /** The index of the first extreme element, or of the first NaN. */
 export type ArgReduceFn = "argmax" | "argmin";
-/** Running totals along an axis. */
-export type ScanFn = "sum";
+/** Running totals along an axis; `max` and `min` hand on NaN. */
+export type ScanFn = "sum" | "prod" | "max" | "min";
 /** What `put` does where an element already stands. */
 export type PutMode = "set" | "add";
 

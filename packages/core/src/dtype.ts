@@ -20,6 +20,10 @@ const CONSTRUCTORS = { bool: Uint8Array, int32: Int32Array, float32: Float32Arra
 export const allocate = <D extends DType>(dtype: D, length: number): TypedArray<D> =>
   new CONSTRUCTORS[dtype](length) as TypedArray<D>;
 
+/** Whether `values` is the typed array that holds elements of the dtype. */
+export const isArrayOf = <D extends DType>(dtype: D, values: ArrayBufferView): values is TypedArray<D> =>
+  values instanceof CONSTRUCTORS[dtype];
+
 /** Bytes of one element. */
 export const bytesPerElement = (dtype: DType): number => CONSTRUCTORS[dtype].BYTES_PER_ELEMENT;
 

@@ -1,6 +1,15 @@
 import { backward } from "./backward.ts";
 import { gelu, silu } from "./ops/activation.ts";
 import { to } from "./ops/cast.ts";
+import {
+  bincount,
+  type FindUnique,
+  type GroupOptions,
+  histc,
+  type Unique,
+  unique,
+  uniqueConsecutive,
+} from "./ops/counting.ts";
 import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
 import {
   abs,
@@ -64,6 +73,8 @@ import {
   unsqueeze,
 } from "./ops/movement.ts";
 import { argwhere, nonzero } from "./ops/nonzero.ts";
+import { dist, norm } from "./ops/norm.ts";
+import { prod } from "./ops/prod.ts";
 import { addmm, addmv, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
 import {
   fliplr,
@@ -82,12 +93,16 @@ import {
 } from "./ops/rearrange.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
 import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
+import { cummax, cummin, cumprod, logcumsumexp, type Selected } from "./ops/running.ts";
 import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
+import { aminmax, kthvalue, max, median, min, mode, nanmedian, type Select, topk } from "./ops/selection.ts";
 import { at, select, slice } from "./ops/slice.ts";
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import { argsort, cumsum, sort } from "./ops/sort.ts";
 import { tensorSplit } from "./ops/stacks.ts";
-import { sum } from "./ops/sum.ts";
+import { corrcoef, countNonzero, cov, diff, nanmean, nanquantile, nansum, quantile } from "./ops/statistics.ts";
+import { type ReduceOptions, sum } from "./ops/sum.ts";
+import { bernoulli, multinomial } from "./random.ts";
 import { registerHook } from "./tape.ts";
 import { detach, Tensor } from "./tensor.ts";
 
@@ -100,6 +115,7 @@ const METHODS = {
   all,
   amax,
   amin,
+  aminmax,
   any,
   argmax,
   argmin,
@@ -107,15 +123,23 @@ const METHODS = {
   argwhere,
   at,
   backward,
-  broadcastTo,
   baddbmm,
+  bernoulli,
+  bincount,
   bmm,
+  broadcastTo,
   ceil,
   chunk,
   clamp,
   clone,
+  corrcoef,
   cos,
+  countNonzero,
+  cov,
   cross,
+  cummax,
+  cummin,
+  cumprod,
   cumsum,
   detach,
   diag,
@@ -123,6 +147,8 @@ const METHODS = {
   diagflat,
   diagonal,
   diagonalScatter,
+  diff,
+  dist,
   div,
   dot,
   eq,
@@ -140,6 +166,7 @@ const METHODS = {
   ge,
   gelu,
   gt,
+  histc,
   indexAdd,
   indexCopy,
   indexFill,
@@ -150,9 +177,11 @@ const METHODS = {
   isinf,
   isnan,
   kron,
+  kthvalue,
   le,
   log,
   log1p,
+  logcumsumexp,
   logicalAnd,
   logicalNot,
   logicalOr,
@@ -164,20 +193,32 @@ const METHODS = {
   maskedScatter,
   maskedSelect,
   matmul,
+  max,
   maximum,
   mean,
+  median,
+  min,
   minimum,
-  movedim,
   mm,
+  mode,
+  movedim,
   mul,
+  multinomial,
   mv,
+  nanmean,
+  nanmedian,
+  nanquantile,
+  nansum,
   narrow,
   ne,
   neg,
+  norm,
   oneHot,
   outer,
   permute,
   pow,
+  prod,
+  quantile,
   ravel,
   reciprocal,
   registerHook,
@@ -218,20 +259,34 @@ const METHODS = {
   tensorSplit,
   tile,
   to,
+  topk,
   trace,
   transpose,
   tril,
   triu,
   unbind,
   unflatten,
+  unique,
+  uniqueConsecutive,
   unsqueeze,
   var: variance,
   view,
   viewAs,
 };
 
-/** The method that a function becomes: the same function without its first parameter. */
-type Method<F> = F extends (x: Tensor, ...args: infer A) => infer R ? (...args: A) => R : never;
+/** The method that a function becomes: the same function without its first parameter. Of overloads, inference sees the last alone. */
+type Method<F> = F extends Select
+  ? { (): Tensor; (dim: number, options?: ReduceOptions): Selected }
+  : F extends FindUnique<infer O>
+    ? UniqueMethod<O>
+    : F extends (x: Tensor, ...args: infer A) => infer R
+      ? (...args: A) => R
+      : never;
+
+interface UniqueMethod<O extends GroupOptions> {
+  (options?: O & { readonly returnInverse?: false; readonly returnCounts?: false }): Tensor;
+  (options: O): Unique;
+}
 
 /** Every function here of one tensor becomes a property. */
 const GETTERS = { T: t, mT };

@@ -1,8 +1,13 @@
-import { allocate, isFloat } from "./dtype.ts";
-import { ArgumentError, DTypeError } from "./errors.ts";
+import { allocate, isFloat, type TypedArray } from "./dtype.ts";
+import { ArgumentError, DTypeError, ShapeError } from "./errors.ts";
+import { scope } from "./memory.ts";
+import { floating, hostArray } from "./op.ts";
+import { cast } from "./ops/cast.ts";
 import { fromTypedArray, type TensorOptions } from "./ops/creation.ts";
-import { checkShape, type Shape, sizeOf } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+import { add, ge, le, logicalAnd, lt, mul } from "./ops/elementwise.ts";
+import { all } from "./ops/reduce.ts";
+import { broadcastShapes, checkShape, type Shape, show, sizeOf } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
 import { Generator, type GeneratorState, uniform24, uniform53 } from "./threefry.ts";
 
 /** The generator that is used where none is named. It begins with seed 0 in every process. */
@@ -56,8 +61,36 @@ export function uniform(low: number, high: number, shape: Shape, options: Random
 /** Numbers evenly distributed over `[0, 1)`. */
 export const rand = (shape: Shape, options?: RandomOptions): Tensor => uniform(0, 1, shape, options);
 
-/** Normally distributed numbers (Box and Muller 1958). */
-export function normal(mean: number, std: number, shape: Shape, options: RandomOptions = {}): Tensor {
+/** Throws where a tensor has elements out of their range. Asynchronous devices cannot look. */
+function checkAll(op: string, what: string, x: Tensor, inRange: (x: Tensor) => Tensor): void {
+  if (x.backend.synchronous && scope(() => all(inRange(x))).item() === 0)
+    throw new ArgumentError(op, `${what}, and not all of the tensor's do`);
+}
+
+const like = (x: Tensor, options: RandomOptions): RandomOptions => ({ dtype: x.dtype, backend: x.backend, ...options });
+
+/** Normally distributed numbers (Box and Muller 1958). Where mean or standard deviation is a tensor, they broadcast to the shape. */
+export function normal(mean: number, std: number, shape: Shape, options?: RandomOptions): Tensor;
+export function normal(mean: Tensor | number, std: Tensor | number, options?: RandomOptions): Tensor;
+export function normal(
+  mean: Tensor | number,
+  std: Tensor | number,
+  shapeOrOptions?: Shape | RandomOptions,
+  rest: RandomOptions = {},
+): Tensor {
+  const given = mean instanceof Tensor ? mean : std;
+  if (!(given instanceof Tensor)) return gaussian(mean as number, std as number, shapeOrOptions as Shape, rest);
+  const sizes = (x: Tensor | number): Shape => (x instanceof Tensor ? x.shape : []);
+  const shape = broadcastShapes("normal", sizes(mean), sizes(std));
+  if (std instanceof Tensor) checkAll("normal", "a standard deviation must not be negative", std, (std) => ge(std, 0));
+  const scale = std instanceof Tensor ? 1 : std;
+  return scope(() => {
+    const noise = gaussian(0, scale, shape, like(given, shapeOrOptions as RandomOptions));
+    return add(std instanceof Tensor ? mul(noise, std) : noise, mean);
+  });
+}
+
+function gaussian(mean: number, std: number, shape: Shape, options: RandomOptions): Tensor {
   checkFloat("normal", options);
   if (!(std >= 0)) throw new ArgumentError("normal", `the standard deviation must not be negative, got ${std}`);
   return sample("normal", shape, options, 2, (bits, at) => {
@@ -82,6 +115,14 @@ export function randint(low: number, high: number, shape: Shape, options: Random
   );
 }
 
+/** As `rand`, with shape, dtype and backend of `x`. */
+export const randLike = (x: Tensor, options: RandomOptions = {}): Tensor => rand(x.shape, like(x, options));
+/** As `randn`, with shape, dtype and backend of `x`. */
+export const randnLike = (x: Tensor, options: RandomOptions = {}): Tensor => randn(x.shape, like(x, options));
+/** As `randint`, with shape, dtype and backend of `x`. */
+export const randintLike = (x: Tensor, low: number, high: number, options: RandomOptions = {}): Tensor =>
+  randint(low, high, x.shape, like(x, options));
+
 /** The integers `0 … n−1` in random order, int32. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   checkShape("randperm", [n]);
@@ -91,8 +132,93 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
   return fromTypedArray(values, [n], dtype, options);
 }
 
-/** Ones with probability `p`, else zeros. */
-export function bernoulli(p: number, shape: Shape, options: RandomOptions = {}): Tensor {
+/** Ones with probability `p`, else zeros; for each element of a floating tensor with its probability, and its dtype. */
+export function bernoulli(p: number, shape: Shape, options?: RandomOptions): Tensor;
+export function bernoulli(p: Tensor, options?: RandomOptions): Tensor;
+export function bernoulli(
+  p: Tensor | number,
+  shapeOrOptions: Shape | RandomOptions = {},
+  options: RandomOptions = {},
+): Tensor {
+  if (p instanceof Tensor) {
+    const { dtype = p.dtype, ...rest } = shapeOrOptions as RandomOptions;
+    floating("bernoulli")([p.dtype]);
+    checkAll("bernoulli", "probabilities must lie in [0, 1]", p, (p) => logicalAnd(ge(p, 0), le(p, 1)));
+    return scope(() => cast(lt(randLike(p, rest), p), dtype));
+  }
+  const shape = shapeOrOptions as Shape;
   if (!(p >= 0 && p <= 1)) throw new ArgumentError("bernoulli", `the probability must lie in [0, 1], got ${p}`);
   return sample("bernoulli", shape, options, 1, (bits, at) => (uniform24(bits[at]!) < p ? 1 : 0));
+}
+
+/** Options of `multinomial`. */
+export interface MultinomialOptions {
+  /** Whether an index may be drawn again. Default false. */
+  readonly replacement?: boolean;
+  /** Default: the default generator. */
+  readonly generator?: Generator;
+}
+
+/**
+ * Indices drawn with probabilities proportional to weights, `[N]` or `[M, N]`, in the order in which they were drawn: int32
+ * `[numSamples]` or `[M, numSamples]`. Without replacement by exponential clocks (Efraimidis and Spirakis 2006). Reads the weights.
+ */
+export function multinomial(
+  weights: Tensor,
+  numSamples: number,
+  { replacement = false, generator = defaultGenerator }: MultinomialOptions = {},
+): Tensor {
+  const op = "multinomial";
+  floating(op)([weights.dtype]);
+  const { values, shape } = hostArray(op, weights);
+  if (shape.length !== 1 && shape.length !== 2)
+    throw new ShapeError(op, `expected weights [N] or [M,N], got ${show(shape)}`);
+  const n = shape.at(-1)!;
+  if (!Number.isInteger(numSamples) || numSamples < 1)
+    throw new ArgumentError(op, `the number of samples must be a positive integer, got ${numSamples}`);
+  const rows = n === 0 ? 0 : values.length / n;
+  const samples = new Int32Array(rows * numSamples);
+  for (let row = 0; row < rows; row++) {
+    const weights = values.subarray(row * n, (row + 1) * n);
+    if (!weights.every((w) => w >= 0 && w < Number.POSITIVE_INFINITY))
+      throw new ArgumentError(op, "the weights must be finite and not negative");
+    const possible = weights.filter((w) => w > 0).length;
+    if (possible < (replacement ? 1 : numSamples))
+      throw new ArgumentError(
+        op,
+        `${numSamples} samples${replacement ? "" : " without replacement"} of ${possible} positive weights`,
+        "draw fewer, or with replacement: true",
+      );
+    samples.set(
+      replacement ? spins(weights, numSamples, generator) : clocks(weights, numSamples, generator),
+      row * numSamples,
+    );
+  }
+  return fromTypedArray(samples, [...shape.slice(0, -1), numSamples], "int32", { backend: weights.backend });
+}
+
+/** Uniform numbers in `[0, 1)`. */
+const uniforms = (count: number, generator: Generator): number[] => {
+  const bits = generator.bits(2 * count);
+  return Array.from({ length: count }, (_, i) => uniform53(bits, 2 * i));
+};
+
+/** Draws with replacement. */
+function spins(weights: TypedArray, count: number, generator: Generator): number[] {
+  let total = 0;
+  const ends = Array.from(weights, (w) => (total += w));
+  const last = weights.findLastIndex((w) => w > 0);
+  return uniforms(count, generator).map((u) => {
+    const at = ends.findIndex((end) => end > u * total);
+    return at < 0 ? last : at;
+  });
+}
+
+/** The first `count` of clocks that ring after times exponentially distributed with the weights as rates. */
+function clocks(weights: TypedArray, count: number, generator: Generator): number[] {
+  const times = uniforms(weights.length, generator).map((u, i) => -Math.log1p(-u) / weights[i]!);
+  return [...times.keys()]
+    .filter((i) => weights[i]! > 0)
+    .sort((a, b) => times[a]! - times[b]!)
+    .slice(0, count);
 }

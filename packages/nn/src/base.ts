@@ -289,7 +289,7 @@ function* printed(entries: Entries): Generator<string> {
 
 function checkTarget(target: Backend | DType, moves: readonly Tensor[]): void {
   if (typeof target === "string" && !DTYPES.includes(target))
-    throw new ArgumentError("Module.to", `unknown dtype "${target}"`, "use float32 or float64");
+    throw new DTypeError("Module.to", `unknown dtype "${target}"`, "use float32 or float64");
   if (typeof target === "string" && !isFloat(target))
     throw new DTypeError("Module.to", `parameters cannot become ${target}`, "use float32 or float64");
   for (const { backend, dtype } of moves) {

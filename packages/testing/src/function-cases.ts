@@ -4,6 +4,7 @@ import { axis, shape } from "./arbitraries.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
+import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
 import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
@@ -29,7 +30,12 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...READING,
   ...PRODUCTS,
   ...LINALG_FUNCTIONS,
+  ...STATISTIC_FUNCTIONS,
 };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
-export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([...Object.keys(READING), ...HOST_LINALG]);
+export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([
+  ...Object.keys(READING),
+  ...HOST_LINALG,
+  ...STATISTIC_HOST_FUNCTIONS,
+]);

@@ -18,7 +18,7 @@ const each = <const N extends string>(names: readonly N[], call: (name: N) => Ca
 const UNARY = ["neg", "abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square"] as const;
 const MORE_UNARY = ["sin", "cos", "tanh", "sigmoid", "erf", "relu", "silu", "floor", "ceil", "round"] as const;
 const BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "matmul"] as const;
-const REDUCTIONS = ["sum", "mean", "var", "std", "amax", "amin", "logsumexp"] as const;
+const REDUCTIONS = ["sum", "mean", "var", "std", "amax", "amin", "logsumexp", "prod"] as const;
 const ALONG_AXIS = ["softmax", "logSoftmax", "cumsum", "argmax"] as const;
 
 /** What calls the op of that name. An op of the golden files that is not here is listed as pending in golden.test.ts. */
@@ -47,6 +47,7 @@ export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
       ({ a }, { dim }) =>
         a![name](dim),
   ),
+  norm: ({ a }, { dim, keepdim }) => a!.norm(2, dim ?? undefined, { keepdim }),
   gelu: ({ a }, args) => functional.gelu(a!, args),
   clamp: ({ a }, { min, max }) => a!.clamp(min, max),
   sort: ({ a }, { dim }) => a!.sort({ dim }).values,

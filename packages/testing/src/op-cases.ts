@@ -5,6 +5,7 @@ import { NEURAL } from "./cases/neural.ts";
 import { OPTIM } from "./cases/optim.ts";
 import { PUTS } from "./cases/rearrange.ts";
 import { REDUCE } from "./cases/reduce.ts";
+import { STATISTICS } from "./cases/statistics.ts";
 import type { OpCase } from "./op-case.ts";
 
 /** A case for every op of core's registry. A test fails where one is missing, or does not reach its op. */
@@ -12,6 +13,7 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...ELEMENTWISE,
   ...MOVEMENT,
   ...REDUCE,
+  ...STATISTICS,
   ...NEURAL,
   ...OPTIM,
   ...PUTS,

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { DTYPES, type DType, isFloat, toFloat } from "../dtype.ts";
-import { ArgumentError, BackendError, DTypeError } from "../errors.ts";
+import { BackendError, DTypeError } from "../errors.ts";
 import { type Op, primitive } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -48,6 +48,6 @@ const transfer: Op<[x: Tensor], { from: Backend; to: Backend }> = primitive({
 export function to(x: Tensor, target: DType | Backend): Tensor {
   if (typeof target !== "string") return x.backend === target ? x : transfer([x], { from: x.backend, to: target });
   if (!DTYPES.includes(target))
-    throw new ArgumentError("to", `unknown dtype "${target}"`, `use one of ${DTYPES.join(", ")}`);
+    throw new DTypeError("to", `unknown dtype "${target}"`, `use one of ${DTYPES.join(", ")}`);
   return cast(x, target);
 }

@@ -1,8 +1,8 @@
 import { type Backend, getBackend } from "../backend.ts";
-import { allocate, DTYPES, type DType, dtypeOf, type TypedArray } from "../dtype.ts";
+import { allocate, DTYPES, type DType, dtypeOf, isArrayOf } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
-import { checkShape, type Shape, sizeOf } from "../shape.ts";
-import { make, type Tensor } from "../tensor.ts";
+import { checkShape, type Shape, show, sizeOf } from "../shape.ts";
+import { make, Tensor } from "../tensor.ts";
 
 /** Options of every function that creates a tensor. */
 export interface TensorOptions {
@@ -15,63 +15,53 @@ export interface TensorOptions {
 }
 
 type NumericArray = ArrayLike<number | bigint> & ArrayBufferView;
-/** Values that become a tensor: a number, nested arrays of one shape, or a typed array of one axis. */
+/** Values that become a tensor: a number, or arrays nested to one shape, of which the innermost may be typed. */
 export type TensorLike = number | boolean | NumericArray | readonly TensorLike[];
 
 /**
- * A tensor of the given values. Numbers become float32, booleans bool; typed arrays keep their dtype (those of small integers become int32).
- * Throws a ShapeError that names the place where nested arrays are ragged.
+ * A tensor of the given values. Numbers become float32, booleans alone bool; typed arrays keep their dtype (those of small integers become
+ * int32). Throws a ShapeError that names the place where nested arrays are ragged.
  */
 export function tensor(values: TensorLike, options: TensorOptions = {}): Tensor {
   if (ArrayBuffer.isView(values)) {
     const flat = values as unknown as NumericArray;
     return fromValues(flat, [flat.length], options.dtype ?? dtypeOf(flat), options);
   }
-  const shape = shapeOfNested(values);
-  const flat: (number | boolean)[] = [];
+  const shape: number[] = [];
+  let first: unknown = values;
+  for (; isRow(first); first = first[0]) {
+    shape.push(first.length);
+    if (ArrayBuffer.isView(first)) break;
+  }
+  const flat: Scalar[] = [];
   flatten(values, shape, 0, flat, []);
-  const dtype = options.dtype ?? (flat.length > 0 && typeof flat[0] === "boolean" ? "bool" : "float32");
+  const plain = flat.length > 0 && flat.every((value) => typeof value === "boolean") ? "bool" : "float32";
+  const dtype = options.dtype ?? (ArrayBuffer.isView(first) ? dtypeOf(first) : plain);
   return fromValues(flat.map(Number), shape, dtype, options);
 }
 
-function shapeOfNested(values: TensorLike): number[] {
-  const shape: number[] = [];
-  for (
-    let level: TensorLike | undefined = values;
-    typeof level === "object";
-    level = (level as readonly TensorLike[])[0]
-  ) {
-    shape.push((level as ArrayLike<unknown>).length);
-    if (ArrayBuffer.isView(level)) break;
-  }
-  return shape;
-}
+type Scalar = number | bigint | boolean;
 
-function flatten(
-  values: TensorLike,
-  shape: Shape,
-  axis: number,
-  out: (number | boolean)[],
-  at: readonly number[],
-): void {
+const isRow = (values: unknown): values is ArrayLike<unknown> => Array.isArray(values) || ArrayBuffer.isView(values);
+
+function flatten(values: unknown, shape: Shape, axis: number, out: Scalar[], at: readonly number[]): void {
   if (axis === shape.length) {
-    if (typeof values !== "number" && typeof values !== "boolean")
+    if (!["number", "bigint", "boolean"].includes(typeof values))
       throw new ShapeError(
         "tensor",
-        `expected a number at [${at}], got ${Array.isArray(values) ? "an array" : typeof values}`,
-        "make all rows equally deep",
+        `expected a number at [${at}], got ${isRow(values) ? "an array" : values instanceof Tensor ? "a tensor" : typeof values}`,
+        values instanceof Tensor ? "join tensors with stack()" : "make all rows equally deep",
       );
-    out.push(values);
+    out.push(values as Scalar);
     return;
   }
-  const row = values as ArrayLike<TensorLike>;
-  if (typeof values !== "object" || row.length !== shape[axis])
+  if (!isRow(values) || values.length !== shape[axis])
     throw new ShapeError(
       "tensor",
-      `the nested arrays are ragged: [${at}] has ${typeof values === "object" ? `${row.length} elements` : "no elements"}, the first row of its kind ${shape[axis]}`,
+      `the nested arrays are ragged: [${at}] has ${isRow(values) ? `${values.length} elements` : "no elements"}, the first row of its kind ${shape[axis]}`,
       "make all rows equally long",
     );
-  for (let i = 0; i < row.length; i++) flatten(row[i]!, shape, axis + 1, out, [...at, i]);
+  for (let i = 0; i < values.length; i++) flatten(values[i], shape, axis + 1, out, [...at, i]);
 }
 
 function fromValues(values: ArrayLike<number | bigint>, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
@@ -86,8 +76,24 @@ function fromValues(values: ArrayLike<number | bigint>, shape: Shape, dtype: DTy
   return fromTypedArray(elements, shape, dtype, options);
 }
 
-/** A tensor of the given shape over a copy of `elements`, the typed array of `dtype`. */
-export function fromTypedArray(elements: TypedArray, shape: Shape, dtype: DType, options: TensorOptions = {}): Tensor {
+/**
+ * A tensor of the given shape (default: one axis) over a copy of `elements`. The dtype is that of the array (of small integers int32);
+ * elements that are not the typed array of `dtype` are converted.
+ */
+export function fromTypedArray(
+  elements: NumericArray,
+  shape: Shape = [elements.length],
+  dtype: DType = dtypeOf(elements),
+  options: TensorOptions = {},
+): Tensor {
+  if (sizeOf(shape) !== elements.length)
+    throw new ShapeError(
+      "fromTypedArray",
+      `${elements.length} elements do not fill ${show(shape)}`,
+      `pass ${sizeOf(shape)} elements or another shape`,
+    );
+  checkDType("tensor", dtype);
+  if (!isArrayOf(dtype, elements)) return fromValues(elements, shape, dtype, options);
   const backend = backendFor("tensor", dtype, options);
   return finish(make(backend, backend.upload(elements, { shape, dtype }), { shape, dtype }), options);
 }
@@ -106,6 +112,10 @@ export const ones = (shape: Shape, options?: TensorOptions): Tensor => full(shap
 /** A tensor with shape, dtype and backend of `x` in which every element is `value`. */
 export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor =>
   full(x.shape, value, { dtype: x.dtype, backend: x.backend, ...options });
+/** A tensor whose elements mean nothing yet. Tensors are immutable, so that there is little use for it; the elements are zeros. */
+export const empty = (shape: Shape, options?: TensorOptions): Tensor => full(shape, 0, options);
+/** A tensor with shape, dtype and backend of `x` whose elements mean nothing yet: zeros. */
+export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => fullLike(x, 0, options);
 /** Zeros with shape, dtype and backend of `x`. */
 export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => fullLike(x, 0, options);
 /** Ones with shape, dtype and backend of `x`. */
@@ -127,12 +137,36 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
 }
 
 /** `steps` numbers evenly spaced from `start` to `end`, both included. */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  const [count] = checkShape("linspace", [steps]) as [number];
+export const linspace = (start: number, end: number, steps: number, options: TensorOptions = {}): Tensor =>
+  spaced("linspace", start, end, steps, (x) => x, options);
+
+/** Options of `logspace`. */
+export interface LogspaceOptions extends TensorOptions {
+  /** Default 10. */
+  readonly base?: number;
+}
+
+/** Powers of `base` whose `steps` exponents are evenly spaced from `start` to `end`, both included. */
+export const logspace = (
+  start: number,
+  end: number,
+  steps: number,
+  { base = 10, ...options }: LogspaceOptions = {},
+): Tensor => spaced("logspace", start, end, steps, (x) => base ** x, options);
+
+function spaced(
+  op: string,
+  start: number,
+  end: number,
+  steps: number,
+  map: (x: number) => number,
+  options: TensorOptions,
+): Tensor {
+  const [count] = checkShape(op, [steps]) as [number];
   const dtype = options.dtype ?? "float32";
   const values = allocate(dtype, count);
   for (let i = 0; i < count; i++)
-    values[i] = i === 0 ? start : i === count - 1 ? end : start + ((end - start) * i) / (count - 1);
+    values[i] = map(i === 0 ? start : i === count - 1 ? end : start + ((end - start) * i) / (count - 1));
   return fromTypedArray(values, [count], dtype, options);
 }
 

@@ -1,6 +1,6 @@
 import { type Op, primitive } from "../op.ts";
-import { normalizeAxis } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { alongAxis } from "./along.ts";
 import { cast } from "./cast.ts";
 import { gather } from "./indexing.ts";
 
@@ -30,6 +30,8 @@ export interface SortOptions {
   readonly dim?: number;
   /** Default false. */
   readonly descending?: boolean;
+  /** Whether equal elements stay as they stood. Default false; they do in any case. */
+  readonly stable?: boolean;
 }
 
 /** The elements in order along an axis, equal ones as they stood, NaN as the largest; and the int32 positions they came from. */
@@ -37,7 +39,7 @@ export function sort(
   x: Tensor,
   { dim = -1, descending = false }: SortOptions = {},
 ): { values: Tensor; indices: Tensor } {
-  const [values, indices] = sortOp([x], { axis: normalizeAxis("sort", dim, x.ndim), descending });
+  const [values, indices] = alongAxis("sort", x, dim, (x, axis) => sortOp([x], { axis, descending }));
   return { values: values!, indices: indices! };
 }
 
@@ -53,4 +55,6 @@ const cumsumOp: Op<[x: Tensor], { axis: number; reverse: boolean }> = primitive(
 
 /** Running sums along an axis. bool counts as int32. */
 export const cumsum = (x: Tensor, dim: number): Tensor =>
-  cumsumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axis: normalizeAxis("cumsum", dim, x.ndim), reverse: false });
+  alongAxis("cumsum", x, dim, (x, axis) => [
+    cumsumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axis, reverse: false }),
+  ])[0]!;

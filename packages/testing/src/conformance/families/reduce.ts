@@ -19,7 +19,7 @@ const REDUCE: Record<ReduceFn, readonly DType[]> = {
   min: ["bool", "int32", "float32", "float64"],
 };
 const ARG_REDUCE: Record<ArgReduceFn, true> = { argmax: true, argmin: true };
-const SCAN: Record<ScanFn, true> = { sum: true };
+const SCAN: Record<ScanFn, true> = { sum: true, prod: true, max: true, min: true };
 
 export function reduce(suite: Suite): void {
   for (const fn of words(REDUCE)) {

@@ -1,0 +1,65 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { composite, floating } from "../op.ts";
+import { reducedAxes, reducedShape, show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { cast } from "./cast.ts";
+import { abs, div, eq, isnan, logicalAnd, logicalOr, mul, ne, pow, sign, sqrt, sub, where } from "./elementwise.ts";
+import { amax, amin } from "./reduce.ts";
+import { type ReduceAttrs, type ReduceOptions, restore, sum } from "./sum.ts";
+
+const { POSITIVE_INFINITY: INFINITY } = Number;
+
+const normOp = composite<[x: Tensor], ReduceAttrs & { readonly p: number }>({
+  name: "norm",
+  shape: ([x], { axes, keepdim, p }) => {
+    if ((p < 0 || p === INFINITY) && axes.some((i) => x[i] === 0))
+      throw new ShapeError("norm", `an empty axis of ${show(x)} has no norm of order ${p}`, "look at the shape first");
+    return reducedShape(x, axes, keepdim);
+  },
+  dtype: floating("norm"),
+  decompose: ([x], { axes, keepdim, p }) => {
+    const options = { keepdim };
+    if (p === 0) return sum(cast(ne(x, 0), x.dtype), axes, options);
+    if (p === 2) return sqrt(sum(mul(x, x), axes, options));
+    const sizes = abs(x);
+    if (p === 1) return sum(sizes, axes, options);
+    if (p === INFINITY) return amax(sizes, axes, options);
+    return p === -INFINITY ? amin(sizes, axes, options) : pow(sum(pow(sizes, p), axes, options), 1 / p);
+  },
+  saves: ["inputs", "output"],
+  vjp: [
+    (g, { inputs: [x], output, attrs: { axes, p } }) => {
+      if (p === 0) return null;
+      const [slope, norm] = [restore(g, x.shape, axes), restore(output, x.shape, axes)];
+      if (!Number.isFinite(p)) {
+        const hit = logicalOr(eq(abs(x), norm), logicalAnd(isnan(x), isnan(norm)));
+        return mul(sign(x), where(hit, div(slope, sum(cast(hit, x.dtype), axes, { keepdim: true })), 0));
+      }
+      // Where the norm is 0 its slope is not defined; as in PyTorch it is 0: that of an infinite norm, which is safe to differentiate.
+      const above = p > 1 ? where(eq(norm, 0), INFINITY, norm) : norm;
+      if (p === 2) return mul(x, div(slope, above));
+      const direction = where(eq(x, 0), 0, mul(sign(x), pow(abs(x), p - 1)));
+      return mul(direction, mul(slope, pow(above, 1 - p)));
+    },
+  ],
+});
+
+/** The order of a norm: any number, where 0 counts what is not zero and ±∞ takes the largest or smallest size; "fro" is 2. */
+export type NormOrder = number | "fro";
+
+/** The norm `(Σ |x|ᵖ)^(1/p)` over `dim` (default: all axes) of a floating tensor, as if it were one vector. The gradient at 0 is 0. */
+export function norm(
+  x: Tensor,
+  p: NormOrder = 2,
+  dim?: number | readonly number[],
+  { keepdim = false }: ReduceOptions = {},
+): Tensor {
+  const order = p === "fro" ? 2 : p;
+  if (typeof order !== "number" || Number.isNaN(order))
+    throw new ArgumentError("norm", `there is no norm of order ${p}`, 'use a number, ±Infinity or "fro"');
+  return normOp([x], { axes: reducedAxes("norm", dim, x.ndim), keepdim, p: order });
+}
+
+/** The norm of order `p` of the difference between `a` and `b`, which broadcast. */
+export const dist = (a: Tensor, b: Tensor, p: NormOrder = 2): Tensor => scope(() => norm(sub(a, b), p));
