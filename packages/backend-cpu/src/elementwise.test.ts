@@ -49,16 +49,31 @@ describe("unary", () => {
     expm1: (x) => 2 * Math.exp(x / 2) * Math.sinh(x / 2),
     log: (x) => Math.log2(x) * Math.LN2,
     log1p: (x) => 2 * Math.atanh(x / (2 + x)),
+    exp2: (x) => Math.exp(x * Math.LN2),
+    log2: (x) => Math.log(x) / Math.LN2,
+    log10: (x) => Math.log(x) / Math.LN10,
     sqrt: (x) => x ** 0.5,
     rsqrt: (x) => x ** -0.5,
     sin: (x) => 2 * Math.sin(x / 2) * Math.cos(x / 2),
     cos: (x) => 1 - 2 * Math.sin(x / 2) ** 2,
+    tan: (x) => Math.sin(x) / Math.cos(x),
+    asin: (x) => Math.atan2(x, Math.sqrt((1 - x) * (1 + x))),
+    acos: (x) => Math.atan2(Math.sqrt((1 - x) * (1 + x)), x),
+    atan: (x) => Math.atan2(x, 1),
+    sinh: (x) => (Math.exp(x) - Math.exp(-x)) / 2,
+    cosh: (x) => (Math.exp(x) + Math.exp(-x)) / 2,
     tanh: (x) => Math.sinh(x) / Math.cosh(x),
+    asinh: (x) => Math.sign(x) * Math.log(Math.abs(x) + Math.hypot(x, 1)),
+    acosh: (x) => (x < 1 ? nan : Math.log(x + Math.sqrt(x * x - 1))),
+    atanh: (x) => Math.log((1 + x) / (1 - x)) / 2,
     sigmoid: (x) => (1 + Math.tanh(x / 2)) / 2,
     erf: (x) => (x < 0 ? -erfBySeries(-x) : erfBySeries(x)),
+    erfc: (x) => (x < 0 ? 1 + erfBySeries(-x) : 1 - erfBySeries(x)),
+    erfinv: erfinvByBisection,
     relu: (x) => (x + Math.abs(x)) / 2,
     floor: (x) => x - (((x % 1) + 1) % 1),
     ceil: (x) => x + ((1 - (x % 1)) % 1),
+    trunc: (x) => x - (x % 1),
     round: (x) => (x % 1 === 0 ? x : Math.abs(x % 1) === 0.5 ? 2 * Math.floor((x + 1) / 2) : Math.floor(x + 0.5)),
   };
 
@@ -91,6 +106,18 @@ describe("unary", () => {
     ["tanh", [nan, inf, -inf, 0, -0, 1e-40], [nan, 1, -1, 0, -0, 1e-40]],
     ["sigmoid", [nan, inf, -inf, 0, -0, 1e38, -1e38], [nan, 1, 0, 0.5, 0.5, 1, 0]],
     ["erf", [nan, inf, -inf, 0, -0, 1e38, -1e38], [nan, 1, -1, 0, -0, 1, -1]],
+    ["erfc", [nan, inf, -inf, 0, -0, 1e38, -1e38], [nan, 0, 2, 1, 1, 0, 2]],
+    [
+      "erfinv",
+      [nan, inf, -inf, 0, -0, 1, -1, 2, 1e-300],
+      [nan, nan, nan, 0, -0, inf, -inf, nan, 8.862269254527582e-301],
+    ],
+    ["trunc", [nan, inf, -inf, -0, -0.5, 0.5, -1.5, 1e300], [nan, inf, -inf, -0, -0, 0, -1, 1e300]],
+    ["log2", [nan, inf, 0, -0, -1, 8], [nan, inf, -inf, -inf, nan, 3]],
+    ["log10", [nan, inf, 0, -0, -1, 1000], [nan, inf, -inf, -inf, nan, 3]],
+    ["exp2", [nan, inf, -inf, 0, -0, 10, -1074, 1024], [nan, inf, 0, 1, 1, 1024, 5e-324, inf]],
+    ["acosh", [nan, inf, 1, 0.5], [nan, inf, 0, nan]],
+    ["atanh", [1, -1, 2, 0, -0], [inf, -inf, nan, 0, -0]],
     ["relu", [nan, inf, -inf, 0, -0, -3, 1e-40], [nan, inf, 0, 0, -0, 0, 1e-40]],
     ["floor", [nan, inf, -inf, -0, -0.5, 0.5], [nan, inf, -inf, -0, -1, 0]],
     ["ceil", [nan, inf, -inf, -0, -0.5, 0.5], [nan, inf, -inf, -0, -0, 1]],
@@ -119,6 +146,16 @@ function erfBySeries(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+/** The inverse of a function that rises, between 0 and 6. */
+function erfinvByBisection(x: number): number {
+  if (!(Math.abs(x) < 1)) return Math.abs(x) === 1 ? x * inf : nan;
+  let [low, high] = [0, 6];
+  for (let middle = 3; low < middle && middle < high; middle = (low + high) / 2)
+    if (erfBySeries(middle) < Math.abs(x)) low = middle;
+    else high = middle;
+  return Math.sign(x) * low;
+}
+
 describe("erf", () => {
   test.each([
     // mpmath 1.3, 40 digits.
@@ -142,6 +179,40 @@ describe("erf", () => {
         expect(Math.abs(unary("erf", [x])[0]! - erfBySeries(x))).toBeLessThanOrEqual(1e-15 * x);
       }),
     );
+  });
+});
+
+describe("erfc and erfinv", () => {
+  test.each([
+    // mpmath 1.3, 40 digits.
+    [-3, 1.9999779095030015],
+    [-0.5, 1.5204998778130465],
+    [0.25, 0.7236736098317631],
+    [0.46875, 0.507386526782062],
+    [0.5, 0.4795001221869535],
+    [1, 0.15729920705028513],
+    [2, 0.004677734981047266],
+    [4, 1.541725790028002e-8],
+    [4.5, 1.9661604415428876e-10],
+    [6, 2.1519736712498913e-17],
+    [10, 2.088487583762545e-45],
+    [20, 5.395865611607901e-176],
+    [26.5, 2.2109076642637343e-307],
+  ])("erfc(%d) = %d to 1e-15", (x, expected) => {
+    expect(Math.abs(unary("erfc", [x])[0]! / expected - 1)).toBeLessThanOrEqual(1e-15);
+  });
+
+  test("erfinv undoes erf, and where erf is 1 but for a little, erfc", () => {
+    fc.assert(
+      fc.property(fc.double({ min: -0.9, max: 0.9, noNaN: true }), (x) => {
+        const [y] = unary("erfinv", [x]);
+        expect(Math.abs(unary("erf", [y!])[0]! - x)).toBeLessThanOrEqual(4e-16 * Math.abs(x) + 1e-320);
+      }),
+    );
+    for (const missing of [2 ** -10, 2 ** -30, 2 ** -52]) {
+      const [y] = unary("erfinv", [1 - missing]);
+      expect(Math.abs(unary("erfc", [y!])[0]! / missing - 1)).toBeLessThanOrEqual(2e-14);
+    }
   });
 });
 
@@ -180,6 +251,8 @@ describe("binary", () => {
     mul: (a, b) => a * b,
     div: (a, b) => a / b,
     pow: (a, b) => a ** b,
+    fmod: (a, b) => Math.sign(a) * (Math.abs(a) - Math.abs(b) * Math.floor(Math.abs(a / b))),
+    atan2: (a, b) => -Math.atan2(-a, b),
     maximum: (a, b) => (a + b + Math.abs(a - b)) / 2,
     minimum: (a, b) => (a + b - Math.abs(a - b)) / 2,
     eq: (a, b) => (a === b ? 1 : 0),
@@ -231,6 +304,13 @@ describe("binary", () => {
     ["pow", [1, -1, -1, nan, 1, 1, 2, -2], [nan, inf, -inf, 0, inf, -inf, nan, inf], [1, 1, 1, 1, 1, 1, nan, inf]],
     ["maximum", [1, 2, nan, 3, -inf], [1, 1, 0, nan, inf], [1, 2, nan, nan, inf]],
     ["minimum", [1, 2, nan, 3, -inf], [1, 1, 0, nan, inf], [1, 1, nan, nan, -inf]],
+    [
+      "fmod",
+      [5, -5, 5, -5, 1, inf, -1, -6, nan],
+      [3, 3, -3, -3, 0, 1, inf, 3, 1],
+      [2, -2, 2, -2, nan, nan, -1, -0, nan],
+    ],
+    ["atan2", [0, -0, 0, -0, inf, nan], [0, 0, -0, -0, inf, 1], [0, -0, Math.PI, -Math.PI, Math.PI / 4, nan]],
     ["eq", [nan, 0, inf], [nan, -0, inf], [0, 1, 1]],
     ["ne", [nan, 0, inf], [nan, -0, inf], [1, 0, 0]],
     ["lt", [nan, -0, -inf], [nan, 0, inf], [0, 0, 1]],
@@ -252,7 +332,8 @@ describe("binary", () => {
     expect(binary("pow", [2, 3, -3, 0, -1, -1, 1, 2, 0], [31, 40, 21, 0, -1, -2, -5, -1, -1], "int32")).toEqual([
       -2147483648, 689956897, -1870418611, 1, -1, 1, 1, 0, 0,
     ]);
-    expect(binary("div", [7, -7], [2, 2], "int32")).toEqual([3, -3]);
+    expect(binary("div", [7, -7, 1], [2, 2, 0], "int32")).toEqual([3, -3, 0]);
+    expect(binary("fmod", [7, -7, 1], [2, 2, 0], "int32")).toEqual([1, -1, 0]);
   });
 
   test("a long row that is walked from an offset", () => {

@@ -9,7 +9,7 @@ import {
   type TypedArray,
   type UnaryFn,
 } from "@descent/core";
-import { erf } from "./erf.ts";
+import { erf, erfc, erfinv } from "./erf.ts";
 import type { Kernel } from "./kernel.ts";
 import { rowsOf, type Strided } from "./rows.ts";
 
@@ -66,14 +66,29 @@ const UNARY: Record<UnaryFn, UnaryLoop> = {
   expm1: each(Math.expm1),
   log: each(Math.log),
   log1p: each(Math.log1p),
+  exp2: each((x) => 2 ** x),
+  log2: each(Math.log2),
+  log10: each(Math.log10),
   sin: each(Math.sin),
   cos: each(Math.cos),
+  tan: each(Math.tan),
+  asin: each(Math.asin),
+  acos: each(Math.acos),
+  atan: each(Math.atan),
+  sinh: each(Math.sinh),
+  cosh: each(Math.cosh),
   tanh: each(Math.tanh),
+  asinh: each(Math.asinh),
+  acosh: each(Math.acosh),
+  atanh: each(Math.atanh),
   sigmoid: each((x) => 1 / (1 + Math.exp(-x))),
   erf: each(erf),
+  erfc: each(erfc),
+  erfinv: each(erfinv),
   floor: each(Math.floor),
   ceil: each(Math.ceil),
   round: each(roundHalfToEven),
+  trunc: each(Math.trunc),
 };
 
 const BINARY: Record<BinaryFn, BinaryLoop> = {
@@ -114,6 +129,8 @@ const BINARY: Record<BinaryFn, BinaryLoop> = {
     for (; at < end; at++, i += di, j += dj) y[at] = Number(a[i]! >= b[j]!);
   },
   pow: zip(pow),
+  fmod: zip((a, b) => a % b),
+  atan2: zip(Math.atan2),
   and: zip((a, b) => a & b),
   or: zip((a, b) => a | b),
   xor: zip((a, b) => a ^ b),

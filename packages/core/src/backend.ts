@@ -22,20 +22,38 @@ export type UnaryFn =
   | "expm1"
   | "log"
   | "log1p"
+  | "exp2"
+  | "log2"
+  | "log10"
   | "sqrt"
   | "rsqrt"
   | "sin"
   | "cos"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
   | "tanh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
   | "sigmoid"
   | "erf"
+  | "erfc"
+  | "erfinv"
   | "relu"
   | "floor"
   | "ceil"
-  | "round";
+  | "round"
+  | "trunc";
 
-/** Both operands have one dtype, which is also the result's. `maximum` and `minimum` hand on NaN. */
-export type ArithmeticFn = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum";
+/**
+ * Both operands have one dtype, which is also the result's. `maximum` and `minimum` hand on NaN. Integers are divided towards zero, and
+ * `div` and `fmod` by zero give 0; `fmod` has the sign of the first operand.
+ */
+export type ArithmeticFn = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "fmod" | "atan2";
 /** Both operands have one dtype; the result is bool. */
 export type ComparisonFn = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 /** Operands and result are bool. */

@@ -35,8 +35,10 @@ export {
   type Save,
   sameDType,
 } from "./op.ts";
-export { gelu, silu } from "./ops/activation.ts";
+export * from "./ops/activation.ts";
+export * from "./ops/blend.ts";
 export { cast, to } from "./ops/cast.ts";
+export * from "./ops/closeness.ts";
 export { type Conv2dAttrs, conv2d } from "./ops/conv.ts";
 export {
   type BincountOptions,
@@ -56,6 +58,7 @@ export {
 export * from "./ops/creation.ts";
 export { diag, diagEmbed, diagflat, diagonal, trace, tril, trilIndices, triu, triuIndices } from "./ops/diagonal.ts";
 export { type CdistOptions, cdist } from "./ops/distance.ts";
+export { type DivOptions, divide as div, floorDivide, fmod, frac, remainder } from "./ops/division.ts";
 export { dropout } from "./ops/dropout.ts";
 export { einsum } from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
@@ -69,6 +72,7 @@ export {
 } from "./ops/index-put.ts";
 export { checkIndex, gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 export { cat, chunk, split, stack, unbind } from "./ops/join.ts";
+export * from "./ops/limits.ts";
 export { det, logdet, slogdet } from "./ops/linalg/det.ts";
 export * as linalg from "./ops/linalg/index.ts";
 export { inv as inverse } from "./ops/linalg/solve.ts";
@@ -126,6 +130,7 @@ export {
   view,
   viewAs,
 } from "./ops/rearrange.ts";
+export * from "./ops/rectifiers.ts";
 export {
   all,
   amax,
@@ -175,7 +180,9 @@ export {
   type TopKOptions,
   topk,
 } from "./ops/selection.ts";
+export * from "./ops/signs.ts";
 export { at, type Index, type IndexList, select, slice } from "./ops/slice.ts";
+export * from "./ops/soft-rectifiers.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy } from "./ops/softmax.ts";
 export { argsort, cumsum, type SortOptions, sort } from "./ops/sort.ts";
 export {
@@ -205,6 +212,7 @@ export {
   varMean,
 } from "./ops/statistics.ts";
 export { type ReduceOptions, sum } from "./ops/sum.ts";
+export * from "./ops/transcendental.ts";
 export type { Window } from "./ops/windows.ts";
 export { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";
 export { Buffer, Parameter } from "./parameter.ts";

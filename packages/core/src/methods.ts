@@ -1,6 +1,8 @@
 import { backward } from "./backward.ts";
-import { gelu, silu } from "./ops/activation.ts";
+import { gelu, silu, softsign } from "./ops/activation.ts";
+import { addcdiv, addcmul, lerp } from "./ops/blend.ts";
 import { to } from "./ops/cast.ts";
+import { allclose, equal, isclose } from "./ops/closeness.ts";
 import {
   bincount,
   type FindUnique,
@@ -11,13 +13,12 @@ import {
   uniqueConsecutive,
 } from "./ops/counting.ts";
 import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
+import { divide, floorDivide, fmod, frac, remainder } from "./ops/division.ts";
 import {
   abs,
   add,
   ceil,
-  clamp,
   cos,
-  div,
   eq,
   erf,
   exp,
@@ -53,11 +54,13 @@ import {
   square,
   sub,
   tanh,
+  trunc,
   where,
 } from "./ops/elementwise.ts";
 import { diagonalScatter, indexPut, selectScatter, sliceScatter } from "./ops/index-put.ts";
 import { gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 import { chunk, split, unbind } from "./ops/join.ts";
+import { clamp, clampMax, clampMin, fmax, fmin } from "./ops/limits.ts";
 import { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 import { matmul } from "./ops/matmul.ts";
 import {
@@ -91,17 +94,45 @@ import {
   view,
   viewAs,
 } from "./ops/rearrange.ts";
+import { hardsigmoid, hardswish, leakyRelu, prelu, relu6 } from "./ops/rectifiers.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
 import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
 import { cummax, cummin, cumprod, logcumsumexp, type Selected } from "./ops/running.ts";
 import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
 import { aminmax, kthvalue, max, median, min, mode, nanmedian, type Select, topk } from "./ops/selection.ts";
+import { copysign, heaviside, isneginf, isposinf, nanToNum, positive, signbit } from "./ops/signs.ts";
 import { at, select, slice } from "./ops/slice.ts";
+import { elu, logSigmoid, mish, selu, softplus } from "./ops/soft-rectifiers.ts";
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import { argsort, cumsum, sort } from "./ops/sort.ts";
 import { tensorSplit } from "./ops/stacks.ts";
 import { corrcoef, countNonzero, cov, diff, nanmean, nanquantile, nansum, quantile } from "./ops/statistics.ts";
 import { type ReduceOptions, sum } from "./ops/sum.ts";
+import {
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
+  cosh,
+  deg2rad,
+  erfc,
+  erfinv,
+  exp2,
+  hypot,
+  log2,
+  log10,
+  logaddexp,
+  logaddexp2,
+  logit,
+  rad2deg,
+  sinc,
+  sinh,
+  tan,
+  xlogy,
+} from "./ops/transcendental.ts";
 import { bernoulli, multinomial } from "./random.ts";
 import { registerHook } from "./tape.ts";
 import { detach, Tensor } from "./tensor.ts";
@@ -109,10 +140,15 @@ import { detach, Tensor } from "./tensor.ts";
 /** Every function here becomes a method: its first parameter is the tensor, and the types follow from the function. */
 const METHODS = {
   abs,
+  acos,
+  acosh,
   add,
+  addcdiv,
+  addcmul,
   addmm,
   addmv,
   all,
+  allclose,
   amax,
   amin,
   aminmax,
@@ -121,7 +157,12 @@ const METHODS = {
   argmin,
   argsort,
   argwhere,
+  asin,
+  asinh,
   at,
+  atan,
+  atan2,
+  atanh,
   backward,
   baddbmm,
   bernoulli,
@@ -131,9 +172,13 @@ const METHODS = {
   ceil,
   chunk,
   clamp,
+  clampMax,
+  clampMin,
   clone,
+  copysign,
   corrcoef,
   cos,
+  cosh,
   countNonzero,
   cov,
   cross,
@@ -141,6 +186,7 @@ const METHODS = {
   cummin,
   cumprod,
   cumsum,
+  deg2rad,
   detach,
   diag,
   diagEmbed,
@@ -149,11 +195,16 @@ const METHODS = {
   diagonalScatter,
   diff,
   dist,
-  div,
+  div: divide,
   dot,
+  elu,
   eq,
+  equal,
   erf,
+  erfc,
+  erfinv,
   exp,
+  exp2,
   expand,
   expandAs,
   expm1,
@@ -162,30 +213,50 @@ const METHODS = {
   fliplr,
   flipud,
   floor,
+  floorDivide,
+  fmax,
+  fmin,
+  fmod,
+  frac,
   gather,
   ge,
   gelu,
   gt,
+  hardsigmoid,
+  hardswish,
+  heaviside,
   histc,
+  hypot,
   indexAdd,
   indexCopy,
   indexFill,
   indexPut,
   indexSelect,
   inner,
+  isclose,
   isfinite,
   isinf,
   isnan,
+  isneginf,
+  isposinf,
   kron,
   kthvalue,
   le,
+  leakyRelu,
+  lerp,
   log,
+  log10,
   log1p,
+  log2,
+  logaddexp,
+  logaddexp2,
   logcumsumexp,
   logicalAnd,
   logicalNot,
   logicalOr,
   logicalXor,
+  logit,
+  logSigmoid,
   logSoftmax,
   logsumexp,
   lt,
@@ -199,6 +270,7 @@ const METHODS = {
   median,
   min,
   minimum,
+  mish,
   mm,
   mode,
   movedim,
@@ -209,6 +281,7 @@ const METHODS = {
   nanmedian,
   nanquantile,
   nansum,
+  nanToNum,
   narrow,
   ne,
   neg,
@@ -216,13 +289,18 @@ const METHODS = {
   oneHot,
   outer,
   permute,
+  positive,
   pow,
+  prelu,
   prod,
   quantile,
+  rad2deg,
   ravel,
   reciprocal,
   registerHook,
   relu,
+  relu6,
+  remainder,
   repeat,
   repeatInterleave,
   reshape,
@@ -236,13 +314,19 @@ const METHODS = {
   scatterReduce,
   select,
   selectScatter,
+  selu,
   sigmoid,
   sign,
+  signbit,
   silu,
   sin,
+  sinc,
+  sinh,
   slice,
   sliceScatter,
   softmax,
+  softplus,
+  softsign,
   sort,
   split,
   sqrt,
@@ -255,6 +339,7 @@ const METHODS = {
   t,
   take,
   takeAlongDim,
+  tan,
   tanh,
   tensorSplit,
   tile,
@@ -264,6 +349,7 @@ const METHODS = {
   transpose,
   tril,
   triu,
+  trunc,
   unbind,
   unflatten,
   unique,
@@ -272,6 +358,7 @@ const METHODS = {
   var: variance,
   view,
   viewAs,
+  xlogy,
 };
 
 /** The method that a function becomes: the same function without its first parameter. Of overloads, inference sees the last alone. */

@@ -1,5 +1,4 @@
-import type { Tensor } from "@descent/core";
-import { scope } from "@descent/core";
+import { scope, type Tensor, tanhshrink } from "@descent/core";
 import { Module } from "./base.ts";
 import { oneOf, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
@@ -37,6 +36,78 @@ export class SiLU extends Module {
   static override readonly discreet: unknown = SiLU;
   forward(x: Tensor): Tensor {
     return x.silu();
+  }
+}
+
+/** `min(max(x, 0), 6)`, element by element (Howard et al. 2017). */
+export class ReLU6 extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = ReLU6;
+  forward(x: Tensor): Tensor {
+    return x.relu6();
+  }
+}
+
+/** A scaled ELU that keeps mean 0 and variance 1 from layer to layer (Klambauer et al. 2017). */
+export class SELU extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = SELU;
+  forward(x: Tensor): Tensor {
+    return x.selu();
+  }
+}
+
+/** The logarithm of `1 / (1 + e⁻ˣ)`, element by element. */
+export class LogSigmoid extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = LogSigmoid;
+  forward(x: Tensor): Tensor {
+    return x.logSigmoid();
+  }
+}
+
+/** `x / (1 + |x|)`, element by element (Bergstra et al. 2009). */
+export class Softsign extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Softsign;
+  forward(x: Tensor): Tensor {
+    return x.softsign();
+  }
+}
+
+/** `min(max(x + 3, 0), 6) / 6`, element by element. */
+export class Hardsigmoid extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Hardsigmoid;
+  forward(x: Tensor): Tensor {
+    return x.hardsigmoid();
+  }
+}
+
+/** `x · hardsigmoid(x)`, element by element (Howard et al. 2019). */
+export class Hardswish extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Hardswish;
+  forward(x: Tensor): Tensor {
+    return x.hardswish();
+  }
+}
+
+/** `x · tanh(softplus(x))`, element by element (Misra 2020). */
+export class Mish extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Mish;
+  forward(x: Tensor): Tensor {
+    return x.mish();
+  }
+}
+
+/** `x − tanh(x)`, element by element. */
+export class Tanhshrink extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = Tanhshrink;
+  forward(x: Tensor): Tensor {
+    return tanhshrink(x);
   }
 }
 

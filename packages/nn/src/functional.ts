@@ -1,4 +1,35 @@
-export { flatten, logSoftmax, oneHot, relu, sigmoid, silu, softmax, tanh } from "@descent/core";
+export {
+  celu,
+  type EluOptions,
+  elu,
+  flatten,
+  type GluOptions,
+  glu,
+  type HardtanhOptions,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  type LeakyReluOptions,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  oneHot,
+  prelu,
+  relu,
+  relu6,
+  type ShrinkOptions,
+  type SoftplusOptions,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  softshrink,
+  softsign,
+  tanh,
+  tanhshrink,
+  threshold,
+} from "@descent/core";
 export { type GELUOptions, gelu } from "./activation.ts";
 export { conv2d, type FunctionalConv2dOptions } from "./conv.ts";
 export { dropout, type FunctionalDropoutOptions } from "./dropout.ts";
@@ -18,6 +49,7 @@ export {
   type FunctionalLayerNormOptions,
   layerNorm,
 } from "./normalization.ts";
+export { type FunctionalRReLUOptions, rrelu } from "./parametric-activation.ts";
 export {
   type AvgPool2dOptions,
   adaptiveAvgPool2d,
@@ -26,3 +58,4 @@ export {
   maxPool2d,
   type OutputSize,
 } from "./pooling.ts";
+export { type Along, type GumbelSoftmaxOptions, gumbelSoftmax, logSoftmax, softmax, softmin } from "./softmax.ts";

@@ -1,5 +1,20 @@
 export type { Reduction } from "@descent/core";
-export { GELU, type GELUOptions, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+export {
+  GELU,
+  type GELUOptions,
+  Hardsigmoid,
+  Hardswish,
+  LogSigmoid,
+  Mish,
+  ReLU,
+  ReLU6,
+  SELU,
+  Sigmoid,
+  SiLU,
+  Softsign,
+  Tanh,
+  Tanhshrink,
+} from "./activation.ts";
 export { Module } from "./base.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
 export { Dropout, type DropoutOptions } from "./dropout.ts";
@@ -12,6 +27,21 @@ export { Linear, type LinearOptions } from "./linear.ts";
 export { CrossEntropyLoss, type CrossEntropyOptions, type LossOptions, MSELoss } from "./loss.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from "./normalization.ts";
 export type { Size2 } from "./options.ts";
+export {
+  CELU,
+  ELU,
+  GLU,
+  Hardshrink,
+  Hardtanh,
+  LeakyReLU,
+  PReLU,
+  type PReLUOptions,
+  RReLU,
+  type RReLUOptions,
+  Softplus,
+  Softshrink,
+  Threshold,
+} from "./parametric-activation.ts";
 export {
   AdaptiveAvgPool2d,
   AvgPool2d,
@@ -36,4 +66,5 @@ export {
 } from "./recurrent/packed.ts";
 export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.ts";
 export { type Layer, Sequential } from "./sequential.ts";
+export { type Along, LogSoftmax, Softmax, Softmax2d, Softmin } from "./softmax.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";

@@ -18,6 +18,9 @@ function pythonNumber(value: number): string {
   return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
 }
 
+/** A number as Python prints a float: `1.0` for 1. */
+export const pythonFloat = (value: number): string => pythonNumber(value).replace(/^-?\d+$/, "$&.0");
+
 /** `name=value, …`, with names in PyTorch's spelling. */
 export const keywords = (values: Readonly<Record<string, Shown>>): string =>
   Object.entries(values)

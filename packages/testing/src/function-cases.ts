@@ -1,7 +1,9 @@
 import { flatten, unbind } from "@descent/core";
 import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
+import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
+import { POINTWISE_FUNCTIONS } from "./cases/pointwise.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
@@ -31,6 +33,8 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...PRODUCTS,
   ...LINALG_FUNCTIONS,
   ...STATISTIC_FUNCTIONS,
+  ...POINTWISE_FUNCTIONS,
+  ...ACTIVATION_FUNCTIONS,
 };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */

@@ -6,7 +6,22 @@ import "@descent/core/methods";
 
 /** What the files give, by name; `never` because each function knows its own type. */
 type Arguments = Readonly<
-  Record<"dim" | "dims" | "keepdim" | "min" | "max" | "shape" | "diagonal" | "approximate" | "equation", never>
+  Record<
+    | "dim"
+    | "dims"
+    | "keepdim"
+    | "min"
+    | "max"
+    | "shape"
+    | "diagonal"
+    | "approximate"
+    | "equation"
+    | "alpha"
+    | "beta"
+    | "threshold"
+    | "negativeSlope",
+    never
+  >
 >;
 
 /** Our call of an op of functions.json and edges.json, given inputs and arguments by name. */
@@ -17,17 +32,27 @@ const each = <const N extends string>(names: readonly N[], call: (name: N) => Ca
 
 const UNARY = ["neg", "abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square"] as const;
 const MORE_UNARY = ["sin", "cos", "tanh", "sigmoid", "erf", "relu", "silu", "floor", "ceil", "round"] as const;
-const BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "matmul"] as const;
 const REDUCTIONS = ["sum", "mean", "var", "std", "amax", "amin", "logsumexp", "prod"] as const;
+const TRANSCENDENTAL = ["tan", "asin", "acos", "atan", "sinh", "cosh", "atanh", "log2"] as const;
+const ACTIVATIONS = ["relu6", "selu", "hardswish", "hardsigmoid", "mish", "logSigmoid", "softsign"] as const;
+/** With options: whatever arguments there are. */
+const PARAMETRIC = ["softplus", "elu", "leakyRelu"] as const;
+const BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "matmul", "atan2"] as const;
 const ALONG_AXIS = ["softmax", "logSoftmax", "cumsum", "argmax"] as const;
 
 /** What calls the op of that name. An op of the golden files that is not here is listed as pending in golden.test.ts. */
 export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   ...each(
-    [...UNARY, ...MORE_UNARY],
+    [...UNARY, ...MORE_UNARY, ...TRANSCENDENTAL, ...ACTIVATIONS],
     (name) =>
       ({ a }) =>
         a![name](),
+  ),
+  ...each(
+    PARAMETRIC,
+    (name) =>
+      ({ a }, args) =>
+        a![name](args),
   ),
   ...each(
     BINARY,

@@ -52,6 +52,8 @@ export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>>
   BatchNorm1d: sized(nn.BatchNorm1d, "numFeatures"),
   BatchNorm2d: sized(nn.BatchNorm2d, "numFeatures"),
   LayerNorm: sized(nn.LayerNorm, "normalizedShape"),
+  PReLU: sized(nn.PReLU),
+  GLU: sized(nn.GLU),
   MaxPool2d: sized(nn.MaxPool2d, "kernelSize"),
   AvgPool2d: sized(nn.AvgPool2d, "kernelSize"),
   Embedding: sized(nn.Embedding, "numEmbeddings", "embeddingDim"),

@@ -1,7 +1,11 @@
+import { ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
+import { normalizeAxis, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { asFloat } from "./cast.ts";
-import { add, erf, exp, mul, sigmoid, sub } from "./elementwise.ts";
+import { abs, add, div, erf, exp, mul, sigmoid, sub, tanh } from "./elementwise.ts";
+import { narrow } from "./movement.ts";
 
 const siluOp = composite<[x: Tensor]>({
   name: "silu",
@@ -46,3 +50,24 @@ const geluGrad = composite<[g: Tensor, x: Tensor]>({
 
 /** `x · Φ(x)` with the normal distribution function Φ (Hendrycks & Gimpel 2016), exact. */
 export const gelu = (x: Tensor): Tensor => geluOp([asFloat(x)]);
+
+/** `x / (1 + |x|)` (Bergstra et al. 2009). */
+export const softsign = (x: Tensor): Tensor => scope(() => div(x, add(abs(x), 1)));
+
+/** `x − tanh(x)`. */
+export const tanhshrink = (x: Tensor): Tensor => scope(() => sub(x, tanh(x)));
+
+/** Options of `glu`. */
+export interface GluOptions {
+  /** The axis that is halved. Default −1. */
+  readonly dim?: number;
+}
+
+/** `a · sigmoid(b)` of the halves `a` and `b` of an axis (Dauphin et al. 2017). */
+export function glu(x: Tensor, { dim = -1 }: GluOptions = {}): Tensor {
+  const axis = normalizeAxis("glu", dim, x.ndim);
+  const half = x.shape[axis]! / 2;
+  if (!Number.isInteger(half))
+    throw new ShapeError("glu", `axis ${axis} of ${show(x.shape)} cannot be halved`, "its size must be even");
+  return scope(() => mul(narrow(x, axis, 0, half), sigmoid(narrow(x, axis, half, half))));
+}

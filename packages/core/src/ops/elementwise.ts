@@ -1,104 +1,19 @@
-import type { Context, Vjp } from "../apply.ts";
-import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.ts";
-import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
-import { ArgumentError, DTypeError } from "../errors.ts";
-import { composite, type Op, primitive, type Save } from "../op.ts";
+import type { Vjp } from "../apply.ts";
+import { toFloat } from "../dtype.ts";
+import { composite, type Op, primitive } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
-import { asFloat, cast } from "./cast.ts";
+import type { Tensor } from "../tensor.ts";
+import { cast } from "./cast.ts";
 import { full } from "./creation.ts";
+
 import { nonzero } from "./nonzero.ts";
+
+import { arithmetic, common, keepDType, type Pair, predicate, type Scalar, toBool, unary } from "./pointwise.ts";
+
 import { unbroadcast } from "./sum.ts";
 
-type Scalar = Tensor | number;
-type Pair = [a: Scalar, b: Scalar];
 /** The gradient of a result, and the result itself. */
 type Gradient = [g: Tensor, y: Tensor];
-
-/** An elementwise op of one input. `float` ops convert integers first, `number` ops keep them. */
-function unary(fn: UnaryFn, saves: readonly Save[], vjp: Vjp<[x: Tensor]>, domain: "float" | "number" = "float") {
-  const op = primitive<[x: Tensor], unknown>({
-    name: fn,
-    shape: ([x]) => x,
-    dtype: ([dtype]) => arithmeticDType(fn, dtype),
-    kernel: (backend, [x], _, [out]) => [backend.unary(fn, x, out!)],
-    saves,
-    vjp: [vjp as Vjp<[x: Tensor], unknown>],
-  });
-  return (x: Tensor): Tensor => op([domain === "float" ? asFloat(x) : x], undefined);
-}
-
-function arithmeticDType(op: string, dtype: DType): DType {
-  if (dtype === "bool")
-    throw new DTypeError(op, "bool has no arithmetic", 'convert it with .to("int32") or .to("float32")');
-  return dtype;
-}
-
-/** The operands in their common dtype, numbers rounded to it. */
-function common(op: string, a: Scalar, b: Scalar, convert: (dtype: DType) => DType): Pair {
-  if (a instanceof Tensor && b instanceof Tensor) {
-    const dtype = convert(promote(a.dtype, b.dtype));
-    return [cast(a, dtype), cast(b, dtype)];
-  }
-  if (a instanceof Tensor && typeof b === "number") {
-    const dtype = convert(promoteNumber(a.dtype, b));
-    return [cast(a, dtype), rounded(b, dtype)];
-  }
-  if (b instanceof Tensor && typeof a === "number") {
-    const dtype = convert(promoteNumber(b.dtype, a));
-    return [rounded(a, dtype), cast(b, dtype)];
-  }
-  throw new ArgumentError(
-    op,
-    `expected a tensor and a tensor or number, got ${kind(a)} and ${kind(b)}`,
-    "make one with tensor(…)",
-  );
-}
-
-const kind = (x: unknown): string => (x instanceof Tensor ? "a tensor" : Array.isArray(x) ? "an array" : typeof x);
-
-const rounded = (value: number, dtype: DType): number =>
-  dtype === "float32" ? Math.fround(value) : dtype === "bool" ? Number(value !== 0) : value;
-
-const keepDType = (dtype: DType): DType => dtype;
-const boolToInt = (dtype: DType): DType => (dtype === "bool" ? "int32" : dtype);
-const toBool = (): DType => "bool";
-
-/** An elementwise op of two inputs that broadcast; the gradient functions need not know about it. */
-function arithmetic(
-  fn: ArithmeticFn,
-  saves: readonly Save[],
-  vjpA: Vjp<Pair>,
-  vjpB: Vjp<Pair>,
-  convert: (dtype: DType) => DType = boolToInt,
-) {
-  const shrink =
-    (vjp: Vjp<Pair>, input: 0 | 1): Vjp<Pair, unknown> =>
-    (g, context) => {
-      const full = vjp(g, context as Context<Pair, void>);
-      return full === null ? null : unbroadcast(full, context.specs[input]!.shape);
-    };
-  const op = primitive<Pair, unknown>({
-    name: fn,
-    shape: ([a, b]) => broadcastShapes(fn, a, b),
-    kernel: (backend, [a, b], _, [out]) => [backend.binary(fn, a, b, out!)],
-    saves,
-    vjp: [shrink(vjpA, 0), shrink(vjpB, 1)],
-  });
-  return (a: Scalar, b: Scalar): Tensor => op(common(fn, a, b, convert), undefined);
-}
-
-/** A comparison or logical op: bool, without a gradient. */
-function predicate(fn: ComparisonFn | LogicalFn, convert: (dtype: DType) => DType) {
-  const op = primitive<Pair>({
-    name: fn,
-    shape: ([a, b]) => broadcastShapes(fn, a, b),
-    dtype: toBool,
-    kernel: (backend, [a, b], _, [out]) => [backend.binary(fn, a, b, out!)],
-    vjp: [null, null],
-  });
-  return (a: Tensor, b: Scalar): Tensor => op(common(fn, a, b, convert));
-}
 
 /** `−x`. */
 export const neg = unary("neg", [], (g) => neg(g), "number");
@@ -157,6 +72,8 @@ export const floor = unary("floor", [], () => null, "number");
 export const ceil = unary("ceil", [], () => null, "number");
 /** The nearest integer, halves to the even one. The gradient is zero. */
 export const round = unary("round", [], () => null, "number");
+/** `x` without its fraction. The gradient is zero. */
+export const trunc = unary("trunc", [], () => null, "number");
 
 /** `a + b`. */
 export const add = arithmetic(
@@ -193,7 +110,9 @@ export const pow = arithmetic(
   ["inputs"],
   (g, { inputs: [a, b] }) => {
     if (typeof b === "number") return b === 0 ? null : mul(g, mul(pow(a, b - 1), b));
-    return where(eq(b, 0), 0, mul(g, mul(pow(a, sub(b, 1)), b)));
+    // The mask is no larger than it has to be: elsewhere the product is 0 too, but has a gradient in the exponent.
+    const undefinedSlope = logicalAnd(eq(b, 0), logicalNot(gt(abs(a as Tensor), 0)));
+    return where(undefinedSlope, 0, mul(g, mul(pow(a, sub(b, 1)), b)));
   },
   (g, { inputs: [a, b] }) => {
     const slope = mul(mul(g, pow(a, b)), typeof a === "number" ? Math.log(a) : log(a));
@@ -274,27 +193,6 @@ export function where(condition: Tensor, a?: Scalar, b?: Scalar): Tensor | reado
   const [x, y] = common("where", numbers ? full([], a, { backend: condition.backend }) : a!, b!, keepDType);
   return select([cast(condition, "bool"), x, y]);
 }
-
-interface Bounds {
-  readonly min: number;
-  readonly max: number;
-}
-
-const clampOp = composite<[x: Tensor], Bounds>({
-  name: "clamp",
-  shape: ([x]) => x,
-  // An infinite bound is none, and would make floats of integers.
-  decompose: ([x], { min, max }) => {
-    const above = min === Number.NEGATIVE_INFINITY ? x : maximum(x, min);
-    return max === Number.POSITIVE_INFINITY ? above : minimum(above, max);
-  },
-  saves: ["inputs"],
-  vjp: [(g, { inputs: [x], attrs: { min, max } }) => where(logicalAnd(gt(x, min), lt(x, max)), g, 0)],
-});
-
-/** `x` limited to `[min, max]`. The gradient is 0 at the bounds and beyond them. */
-export const clamp = (x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor =>
-  clampOp([x], { min, max });
 
 /** `x²`. */
 export const square = (x: Tensor): Tensor => mul(x, x);

@@ -8,7 +8,6 @@ import { eye, fullLike } from "./creation.ts";
 import {
   add,
   ceil,
-  clamp,
   div,
   floor,
   gt,
@@ -26,6 +25,7 @@ import {
 } from "./elementwise.ts";
 import { gather } from "./indexing.ts";
 import { cat, stack } from "./join.ts";
+import { clamp } from "./limits.ts";
 import { matmul } from "./matmul.ts";
 import { narrow, reshape, transpose, unsqueeze } from "./movement.ts";
 import { mean, std, type VarianceOptions, variance } from "./reduce.ts";

@@ -35,7 +35,7 @@ import { pullback } from "./adjoint.ts";
 /** The methods that map a tensor to a tensor and take nothing else. */
 type Unary = { [K in keyof Tensor]: Tensor[K] extends () => Tensor ? K : never }[keyof Tensor];
 
-const unary = (name: Unary, options?: GridOptions): OpCase =>
+export const unary = (name: Unary, options?: GridOptions): OpCase =>
   opCase(
     shape().chain((s) => draw(null, floats(s, options))),
     ([x]) => x![name](),
@@ -53,7 +53,7 @@ type Binary = (a: Scalar, b: Scalar) => Tensor;
 const even: GridOptions = { parity: "even" };
 
 /** Two tensors that broadcast, or one and a number on either side. Odd and even grids keep the two apart. */
-const binary = (
+export const binary = (
   fn: Binary,
   a: (shape: readonly number[]) => fc.Arbitrary<CaseInput> = floats,
   b: (shape: readonly number[]) => fc.Arbitrary<CaseInput> = (s) => floats(s, even),
@@ -84,7 +84,8 @@ const binary = (
   );
 };
 
-const one = (fn: (x: Tensor) => Tensor, input: (shape: readonly number[]) => fc.Arbitrary<CaseInput>): OpCase =>
+/** A function of one tensor. */
+export const one = (fn: (x: Tensor) => Tensor, input: (shape: readonly number[]) => fc.Arbitrary<CaseInput>): OpCase =>
   opCase(
     shape().chain((s) => draw(null, input(s))),
     ([x]) => fn(x!),
@@ -154,7 +155,8 @@ export const ELEMENTWISE: Record<string, OpCase> = {
     { weight: 1, arbitrary: one(reciprocal, nonzeroFloats) },
   ),
   pow: fc.oneof(
-    { weight: 3, arbitrary: binary(pow, (s) => floats(s, { min: 0.25, max: 2 }), floats) },
+    // Zero is among the exponents.
+    { weight: 3, arbitrary: binary(pow, (s) => floats(s, { min: 0.25, max: 2 })) },
     // A negative base has integer powers.
     {
       weight: 1,

@@ -27,6 +27,7 @@ import { adjoint, pullback } from "./adjoint.ts";
 import { LINALG_TWICE } from "./linalg.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
 import { OPTIM_TWICE } from "./optim.ts";
+import { POINTWISE_TWICE } from "./pointwise.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
@@ -77,6 +78,7 @@ export const TWICE: Readonly<Record<string, OpCase>> = {
   ...OPTIM_TWICE,
   ...PUTS_TWICE,
   ...LINALG_TWICE,
+  ...POINTWISE_TWICE,
   tanhGrad: gradient((x) => x.tanh()),
   sigmoidGrad: gradient((x) => x.sigmoid()),
   siluGrad: gradientAt((x) => x.silu()),

@@ -1,12 +1,14 @@
 import type { ArithmeticFn, BinaryFn, ComparisonFn, DType } from "@descent/core";
 import type { F32x4, I8x16, I32x4 } from "../../assembler/index.ts";
 
-/** What kernels compute: the vocabulary without `pow`, and the subtraction and division whose first operand is the one that stretches. */
-export type VectorFn = Exclude<BinaryFn, "pow"> | "reverseSub" | "reverseDiv";
-type VectorArithmetic = Exclude<ArithmeticFn, "pow"> | "reverseSub" | "reverseDiv";
+/** What has kernels of its own, or is left to the reference. */
+export type Other = "pow" | "fmod" | "atan2";
+/** What kernels compute: the rest of the vocabulary, and the subtraction and division whose first operand is the one that stretches. */
+export type VectorFn = Exclude<BinaryFn, Other> | "reverseSub" | "reverseDiv";
+type VectorArithmetic = Exclude<ArithmeticFn, Other> | "reverseSub" | "reverseDiv";
 
 /** The function of swapped operands. */
-export const MIRRORED: Record<Exclude<BinaryFn, "pow">, VectorFn> = {
+export const MIRRORED: Record<Exclude<BinaryFn, Other>, VectorFn> = {
   add: "add",
   sub: "reverseSub",
   mul: "mul",

@@ -84,6 +84,7 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
 
   function compute(op: BinaryFn, a: Operand<Block> | number, b: Operand<Block> | number, out: Spec): Block | null {
     if (op === "pow") return pow(a, b, out);
+    if (op === "fmod" || op === "atan2") return null;
     if (typeof b === "number") return typeof a === "number" ? null : withNumber(op, op, a, b, out);
     if (typeof a === "number") return withNumber(op, MIRRORED[op], b, a, out);
     const [size, sizeA, sizeB] = [sizeOf(out.shape), sizeOf(a.shape), sizeOf(b.shape)];

@@ -19,7 +19,26 @@ interface FloatFunction {
 const ONE = 0x3f800000;
 const MINUS_ONE = ONE | (1 << 31);
 
-const FLOAT: Record<UnaryFn, FloatFunction> = {
+/** Functions that are rarely called so often that vectors would pay: they are left to the reference. */
+type Rare =
+  | "exp2"
+  | "log2"
+  | "log10"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
+  | "erfc"
+  | "erfinv"
+  | "trunc";
+type VectorFn = Exclude<UnaryFn, Rare>;
+
+const FLOAT: Record<VectorFn, FloatFunction> = {
   neg: { cost: 1.5, of: (x) => x.neg() },
   abs: { cost: 1.5, of: (x) => x.abs() },
   sign: { cost: 1.5, of: (x) => x.gt(0).and(ONE).or(x.lt(0).and(MINUS_ONE)).asFloats() },
@@ -41,20 +60,23 @@ const FLOAT: Record<UnaryFn, FloatFunction> = {
 };
 
 /** Where integers have a kernel. */
-const INT: Partial<Record<UnaryFn, (f: FunctionBuilder, x: I32x4) => I32x4>> = {
+const INT: Partial<Record<VectorFn, (f: FunctionBuilder, x: I32x4) => I32x4>> = {
   neg: (_, x) => x.neg(),
   abs: (_, x) => x.abs(),
   sign: (f, x) => x.minS(f.i32x4(1)).maxS(f.i32x4(-1)),
   relu: (f, x) => x.maxS(f.i32x4(0)),
 };
 
+const hasKernel = (fn: UnaryFn): fn is VectorFn => fn in FLOAT;
+
 /** `unary` of float32 and int32. */
 export function unary(runtime: Runtime, reference: Families): Families["unary"] {
   const { pager } = runtime;
-  const floatKernels: Partial<Record<UnaryFn, Kernel>> = {};
-  const intKernels: Partial<Record<UnaryFn, Kernel>> = {};
+  const floatKernels: Partial<Record<VectorFn, Kernel>> = {};
+  const intKernels: Partial<Record<VectorFn, Kernel>> = {};
 
   return (fn, x, out) => {
+    if (!hasKernel(fn)) return reference.unary(fn, x, out);
     const isFloat = out.dtype === "float32";
     if (!isFloat && (out.dtype !== "int32" || INT[fn] === undefined)) return reference.unary(fn, x, out);
     const known = isFloat ? floatKernels : intKernels;
@@ -97,7 +119,7 @@ function trigonometric(
   return reference.unary(fn, x, out);
 }
 
-function compileFloat(runtime: Runtime, fn: UnaryFn): Kernel {
+function compileFloat(runtime: Runtime, fn: VectorFn): Kernel {
   const { of } = FLOAT[fn];
   if (fn === "sin" || fn === "cos") return compileTrigonometric(runtime, of);
   return runtime.compile<"float">((m) =>
@@ -122,7 +144,7 @@ function compileTrigonometric(runtime: Runtime, of: FloatFunction["of"]): Kernel
   ).trigonometric;
 }
 
-function compileInt(runtime: Runtime, fn: UnaryFn): Kernel {
+function compileInt(runtime: Runtime, fn: VectorFn): Kernel {
   const of = INT[fn]!;
   return runtime.compile<"int">((m) =>
     m.kernel("int", { x: I32, y: I32 }, (f, { x, y }, range) =>

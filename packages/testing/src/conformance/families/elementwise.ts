@@ -21,6 +21,7 @@ interface Domain {
 
 const INTS = { ints: true };
 const POSITIVE = { floats: { min: 0.125, max: 4 } };
+const FRACTIONS = { floats: { min: -0.75, max: 0.75 } };
 const UNARY_DOMAINS: Partial<Record<UnaryFn, Domain>> = {
   neg: INTS,
   abs: INTS,
@@ -29,7 +30,15 @@ const UNARY_DOMAINS: Partial<Record<UnaryFn, Domain>> = {
   floor: INTS,
   ceil: INTS,
   round: INTS,
+  trunc: INTS,
   log: POSITIVE,
+  log2: POSITIVE,
+  log10: POSITIVE,
+  asin: FRACTIONS,
+  acos: FRACTIONS,
+  atanh: FRACTIONS,
+  erfinv: FRACTIONS,
+  acosh: { floats: { min: 1.125, max: 4 } },
   log1p: { floats: { min: -0.5, max: 4 } },
   sqrt: POSITIVE,
   rsqrt: POSITIVE,
@@ -40,7 +49,9 @@ const ARITHMETIC: Record<ArithmeticFn, Domain> = {
   mul: INTS,
   maximum: INTS,
   minimum: INTS,
-  div: POSITIVE,
+  div: { ...POSITIVE, ...INTS },
+  fmod: { ...POSITIVE, ...INTS },
+  atan2: {},
   pow: { ...POSITIVE, ...INTS },
 };
 const COMPARISONS: Record<ComparisonFn, true> = { eq: true, ne: true, lt: true, le: true, gt: true, ge: true };

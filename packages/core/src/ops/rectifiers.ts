@@ -1,0 +1,96 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { composite, floating } from "../op.ts";
+import { show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { asFloat } from "./cast.ts";
+import { abs, add, div, ge, gt, le, logicalOr, lt, mul, sign, sub, where } from "./elementwise.ts";
+import { clamp } from "./limits.ts";
+import { reshape } from "./movement.ts";
+
+// Activations of straight pieces. At kinks, and for NaN, gradients are those of PyTorch.
+
+/** Options of `leakyRelu`. */
+export interface LeakyReluOptions {
+  /** The slope below 0. Default 0.01. */
+  readonly negativeSlope?: number;
+}
+
+/** `x` above 0, `negativeSlope · x` elsewhere (Maas et al. 2013). */
+export const leakyRelu = (x: Tensor, { negativeSlope = 0.01 }: LeakyReluOptions = {}): Tensor =>
+  scope(() => where(gt(x, 0), x, mul(x, negativeSlope)));
+
+/** `x` above 0, `weight · x` elsewhere, with one weight or one per channel of `[N, C, …]` (He et al. 2015). */
+export function prelu(x: Tensor, weight: Tensor): Tensor {
+  if (weight.ndim > 1)
+    throw new ShapeError("prelu", `expected one weight or a list of them, got ${show(weight.shape)}`);
+  const [n, channels] = [weight.numel(), x.ndim > 1 ? x.shape[1]! : 1];
+  if (n !== 1 && n !== channels)
+    throw new ShapeError("prelu", `${n} weights for ${channels} channels of ${show(x.shape)}`, "give each channel one");
+  return scope(() => {
+    const perChannel = reshape(weight, n === 1 ? [] : [n, ...x.shape.slice(2).map(() => 1)]);
+    const isAbove = gt(x, 0);
+    // What does not meet the weight stays out of its gradient, where ∞ · 0 is NaN.
+    return where(isAbove, x, mul(where(isAbove, 0, x), perChannel));
+  });
+}
+
+/** Options of `hardtanh`. */
+export interface HardtanhOptions {
+  /** Default −1. */
+  readonly minVal?: number;
+  /** Default 1. */
+  readonly maxVal?: number;
+}
+
+const hardtanhOp = composite<[x: Tensor], Required<HardtanhOptions>>({
+  name: "hardtanh",
+  shape: ([x]) => x,
+  decompose: ([x], { minVal, maxVal }) => where(lt(x, minVal), minVal, where(gt(x, maxVal), maxVal, x)),
+  saves: ["inputs"],
+  vjp: [(g, { inputs: [x], attrs: { minVal, maxVal } }) => where(logicalOr(le(x, minVal), ge(x, maxVal)), 0, g)],
+});
+
+/** `x` limited to `[minVal, maxVal]`. The gradient is 0 at the bounds and beyond them. */
+export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 }: HardtanhOptions = {}): Tensor {
+  if (!(minVal <= maxVal)) throw new ArgumentError("hardtanh", `minVal ${minVal} is greater than maxVal ${maxVal}`);
+  return hardtanhOp([x], { minVal, maxVal });
+}
+
+/** `min(max(x, 0), 6)` (Howard et al. 2017). */
+export const relu6 = (x: Tensor): Tensor => hardtanh(x, { minVal: 0, maxVal: 6 });
+
+/** `min(max(x + 3, 0), 6) / 6`. */
+export const hardsigmoid = (x: Tensor): Tensor => scope(() => div(clamp(add(x, 3), 0, 6), 6));
+
+const hardswishOp = composite<[x: Tensor]>({
+  name: "hardswish",
+  shape: ([x]) => x,
+  dtype: floating("hardswish"),
+  decompose: ([x]) => mul(x, hardsigmoid(x)),
+  saves: ["inputs"],
+  vjp: [(g, { inputs: [x] }) => where(le(x, -3), 0, where(lt(x, 3), mul(g, add(div(x, 3), 0.5)), g))],
+});
+
+/** `x · hardsigmoid(x)` (Howard et al. 2019). */
+export const hardswish = (x: Tensor): Tensor => hardswishOp([asFloat(x)]);
+
+/** `x` where it is above the threshold, `value` elsewhere. */
+export const threshold = (x: Tensor, threshold: number, value: number): Tensor =>
+  scope(() => where(le(x, threshold), value, x));
+
+/** Options of `hardshrink` and `softshrink`. */
+export interface ShrinkOptions {
+  /** Default 0.5. */
+  readonly lambd?: number;
+}
+
+/** `x` beyond `±lambd`, 0 between them. */
+export const hardshrink = (x: Tensor, { lambd = 0.5 }: ShrinkOptions = {}): Tensor =>
+  scope(() => where(le(abs(x), lambd), 0, x));
+
+/** `x` moved towards 0 by `lambd`, and 0 where that is near. */
+export function softshrink(x: Tensor, { lambd = 0.5 }: ShrinkOptions = {}): Tensor {
+  if (!(lambd >= 0)) throw new ArgumentError("softshrink", `lambd must not be negative, got ${lambd}`);
+  return scope(() => where(le(abs(x), lambd), 0, sub(x, mul(sign(x), lambd))));
+}

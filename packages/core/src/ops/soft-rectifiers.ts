@@ -1,0 +1,93 @@
+import { ArgumentError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { composite, floating } from "../op.ts";
+import type { Tensor } from "../tensor.ts";
+import { asFloat } from "./cast.ts";
+import { abs, add, div, exp, expm1, gt, le, log1p, mul, neg, relu, sigmoid, sub, tanh, where } from "./elementwise.ts";
+
+// Activations with an exponential, made so that neither values nor gradients overflow on the side that is not taken.
+
+interface Elu {
+  /** What is left of −∞, without the scale. */
+  readonly alpha: number;
+  readonly scale: number;
+  readonly inputScale: number;
+}
+
+/** `x` where it is not positive, 0 elsewhere: what may stand in an exponent. */
+const below = (x: Tensor): Tensor => where(le(x, 0), x, 0);
+
+const eluOp = composite<[x: Tensor], Elu>({
+  name: "elu",
+  shape: ([x]) => x,
+  dtype: floating("elu"),
+  decompose: ([x], { alpha, scale, inputScale }) =>
+    where(le(x, 0), mul(expm1(mul(below(x), inputScale)), alpha * scale), mul(x, scale)),
+  saves: ["inputs"],
+  vjp: [
+    (g, { inputs: [x], attrs: { alpha, scale, inputScale } }) => {
+      const slope = mul(exp(mul(below(x), inputScale)), alpha * scale * inputScale);
+      return mul(g, where(le(x, 0), slope, scale));
+    },
+  ],
+});
+
+/** Options of `elu` and `celu`. */
+export interface EluOptions {
+  /** The size of the limit at −∞. Default 1. */
+  readonly alpha?: number;
+}
+
+/** `x` above 0, `alpha · (eˣ − 1)` elsewhere (Clevert et al. 2016). */
+export const elu = (x: Tensor, { alpha = 1 }: EluOptions = {}): Tensor =>
+  eluOp([asFloat(x)], { alpha, scale: 1, inputScale: 1 });
+
+/** `x` above 0, `alpha · (exp(x / alpha) − 1)` elsewhere, whose slope is continuous (Barron 2017). */
+export function celu(x: Tensor, { alpha = 1 }: EluOptions = {}): Tensor {
+  if (alpha === 0) throw new ArgumentError("celu", "alpha must not be 0");
+  return eluOp([asFloat(x)], { alpha, scale: 1, inputScale: 1 / alpha });
+}
+
+const SELU: Elu = { alpha: 1.6732632423543772, scale: 1.0507009873554805, inputScale: 1 };
+
+/** A scaled `elu` that keeps mean 0 and variance 1 from layer to layer (Klambauer et al. 2017). */
+export const selu = (x: Tensor): Tensor => eluOp([asFloat(x)], SELU);
+
+/** Options of `softplus`. */
+export interface SoftplusOptions {
+  /** Default 1. */
+  readonly beta?: number;
+  /** Where `beta · x` is larger, the result is `x`. Default 20. */
+  readonly threshold?: number;
+}
+
+const softplusOp = composite<[x: Tensor], Required<SoftplusOptions>>({
+  name: "softplus",
+  shape: ([x]) => x,
+  dtype: floating("softplus"),
+  decompose: ([x], { beta, threshold }) => {
+    const z = mul(x, beta);
+    const y = div(add(relu(z), log1p(exp(neg(abs(z))))), beta);
+    return threshold === Number.POSITIVE_INFINITY ? y : where(gt(z, threshold), x, y);
+  },
+  saves: ["inputs"],
+  vjp: [
+    (g, { inputs: [x], attrs: { beta, threshold } }) => {
+      const z = mul(x, beta);
+      const slope = sigmoid(z);
+      return mul(g, threshold === Number.POSITIVE_INFINITY ? slope : where(gt(z, threshold), 1, slope));
+    },
+  ],
+});
+
+const EXACT: Required<SoftplusOptions> = { beta: 1, threshold: Number.POSITIVE_INFINITY };
+
+/** `log(1 + exp(beta · x)) / beta`, a smooth `relu` (Dugas et al. 2001). */
+export const softplus = (x: Tensor, { beta = 1, threshold = 20 }: SoftplusOptions = {}): Tensor =>
+  softplusOp([asFloat(x)], { beta, threshold });
+
+/** `log sigmoid(x)`, without overflow. */
+export const logSigmoid = (x: Tensor): Tensor => scope(() => sub(0, softplusOp([neg(asFloat(x))], EXACT)));
+
+/** `x · tanh(softplus(x))` (Misra 2020). */
+export const mish = (x: Tensor): Tensor => scope(() => mul(x, tanh(softplusOp([asFloat(x)], EXACT))));
