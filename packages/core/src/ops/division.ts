@@ -41,8 +41,11 @@ export const floorDivide = (a: Scalar, b: Scalar): Tensor =>
     const rest = fmod(x, y);
     const below = cast(isBelow(rest, y), x.dtype);
     if (x.dtype === "int32") return sub(quotient([x, y]), below);
-    // Without its remainder the division is exact but for rounding errors.
-    return where(eq(y, 0), div(x, y), round(sub(div(sub(x, rest), y), below)));
+    // Without its remainder the division is exact but for rounding errors. Zeros have the sign of the plain one.
+    const [whole, plain] = [round(sub(div(sub(x, rest), y), below)), div(x, y)];
+    const signed = where(eq(whole, 0), mul(plain, 0), whole);
+    // Its gradient, which is none, cuts off those of the divisions.
+    return trunc(where(eq(y, 0), plain, signed));
   });
 
 /** Options of `div`. */

@@ -13,13 +13,19 @@ interface Bounds {
 const clampOp = composite<[x: Tensor], Bounds>({
   name: "clamp",
   shape: ([x]) => x,
-  // An infinite bound is none, and would make floats of integers.
+  // An infinite bound is none, and would make floats of integers. −0 stays what it is, unlike in `maximum`.
   decompose: ([x], { min, max }) => {
-    const above = min === Number.NEGATIVE_INFINITY ? x : maximum(x, min);
-    return max === Number.POSITIVE_INFINITY ? above : minimum(above, max);
+    const above = min === Number.NEGATIVE_INFINITY ? x : where(lt(x, min), min, x);
+    return max === Number.POSITIVE_INFINITY ? above : where(gt(above, max), max, above);
   },
   saves: ["inputs"],
-  vjp: [(g, { inputs: [x], attrs: { min, max } }) => where(logicalAnd(gt(x, min), lt(x, max)), g, 0)],
+  vjp: [
+    (g, { inputs: [x], attrs: { min, max } }) => {
+      if (min === Number.NEGATIVE_INFINITY) return where(lt(x, max), g, 0);
+      const isAbove = gt(x, min);
+      return where(max === Number.POSITIVE_INFINITY ? isAbove : logicalAnd(isAbove, lt(x, max)), g, 0);
+    },
+  ],
 });
 
 /**
@@ -45,7 +51,7 @@ export const clampMax = (x: Tensor, max: Scalar): Tensor => clamp(x, undefined, 
 const ignoringNaN = (name: string, extreme: (a: Tensor, b: Tensor) => Tensor) => (a: Scalar, b: Scalar) =>
   scope((): Tensor => {
     const [x, y] = tensors(name, a, b, boolToInt);
-    return where(isnan(x), y, where(isnan(y), x, extreme(x, y)));
+    return where(isnan(y), x, where(isnan(x), y, extreme(x, y)));
   });
 
 /** The larger one of `a` and `b`, of which NaN counts as missing. */

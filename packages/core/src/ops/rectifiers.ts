@@ -4,7 +4,7 @@ import { composite, floating } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { asFloat } from "./cast.ts";
-import { abs, add, div, ge, gt, le, logicalOr, lt, mul, sign, sub, where } from "./elementwise.ts";
+import { abs, add, div, ge, gt, le, mul, sign, sub, where } from "./elementwise.ts";
 import { clamp } from "./limits.ts";
 import { reshape } from "./movement.ts";
 
@@ -43,18 +43,10 @@ export interface HardtanhOptions {
   readonly maxVal?: number;
 }
 
-const hardtanhOp = composite<[x: Tensor], Required<HardtanhOptions>>({
-  name: "hardtanh",
-  shape: ([x]) => x,
-  decompose: ([x], { minVal, maxVal }) => where(lt(x, minVal), minVal, where(gt(x, maxVal), maxVal, x)),
-  saves: ["inputs"],
-  vjp: [(g, { inputs: [x], attrs: { minVal, maxVal } }) => where(logicalOr(le(x, minVal), ge(x, maxVal)), 0, g)],
-});
-
 /** `x` limited to `[minVal, maxVal]`. The gradient is 0 at the bounds and beyond them. */
 export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 }: HardtanhOptions = {}): Tensor {
   if (!(minVal <= maxVal)) throw new ArgumentError("hardtanh", `minVal ${minVal} is greater than maxVal ${maxVal}`);
-  return hardtanhOp([x], { minVal, maxVal });
+  return clamp(x, minVal, maxVal);
 }
 
 /** `min(max(x, 0), 6)` (Howard et al. 2017). */
@@ -69,7 +61,7 @@ const hardswishOp = composite<[x: Tensor]>({
   dtype: floating("hardswish"),
   decompose: ([x]) => mul(x, hardsigmoid(x)),
   saves: ["inputs"],
-  vjp: [(g, { inputs: [x] }) => where(le(x, -3), 0, where(lt(x, 3), mul(g, add(div(x, 3), 0.5)), g))],
+  vjp: [(g, { inputs: [x] }) => where(le(x, -3), 0, where(ge(x, 3), g, mul(g, add(div(x, 3), 0.5))))],
 });
 
 /** `x · hardsigmoid(x)` (Howard et al. 2019). */
@@ -85,12 +77,18 @@ export interface ShrinkOptions {
   readonly lambd?: number;
 }
 
+/** What is beyond `±lambd`; 0 between them, where NaN stays. */
+const shrink = (x: Tensor, lambd: number, beyond: (x: Tensor) => Tensor): Tensor =>
+  scope(() => {
+    const size = abs(x);
+    return where(gt(size, lambd), beyond(x), mul(size, 0));
+  });
+
 /** `x` beyond `±lambd`, 0 between them. */
-export const hardshrink = (x: Tensor, { lambd = 0.5 }: ShrinkOptions = {}): Tensor =>
-  scope(() => where(le(abs(x), lambd), 0, x));
+export const hardshrink = (x: Tensor, { lambd = 0.5 }: ShrinkOptions = {}): Tensor => shrink(x, lambd, (x) => x);
 
 /** `x` moved towards 0 by `lambd`, and 0 where that is near. */
 export function softshrink(x: Tensor, { lambd = 0.5 }: ShrinkOptions = {}): Tensor {
   if (!(lambd >= 0)) throw new ArgumentError("softshrink", `lambd must not be negative, got ${lambd}`);
-  return scope(() => where(le(abs(x), lambd), 0, sub(x, mul(sign(x), lambd))));
+  return shrink(x, lambd, (x) => sub(x, mul(sign(x), lambd)));
 }

@@ -3,7 +3,7 @@ import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { asFloat } from "./cast.ts";
-import { abs, add, div, exp, expm1, gt, le, log1p, mul, neg, relu, sigmoid, sub, tanh, where } from "./elementwise.ts";
+import { abs, add, div, exp, expm1, gt, log1p, mul, neg, relu, sigmoid, sub, tanh, where } from "./elementwise.ts";
 
 // Activations with an exponential, made so that neither values nor gradients overflow on the side that is not taken.
 
@@ -14,20 +14,20 @@ interface Elu {
   readonly inputScale: number;
 }
 
-/** `x` where it is not positive, 0 elsewhere: what may stand in an exponent. */
-const below = (x: Tensor): Tensor => where(le(x, 0), x, 0);
+/** 0 where `x` is positive: what may stand in an exponent. */
+const below = (x: Tensor): Tensor => where(gt(x, 0), 0, x);
 
 const eluOp = composite<[x: Tensor], Elu>({
   name: "elu",
   shape: ([x]) => x,
   dtype: floating("elu"),
   decompose: ([x], { alpha, scale, inputScale }) =>
-    where(le(x, 0), mul(expm1(mul(below(x), inputScale)), alpha * scale), mul(x, scale)),
+    where(gt(x, 0), mul(x, scale), mul(expm1(mul(below(x), inputScale)), alpha * scale)),
   saves: ["inputs"],
   vjp: [
     (g, { inputs: [x], attrs: { alpha, scale, inputScale } }) => {
       const slope = mul(exp(mul(below(x), inputScale)), alpha * scale * inputScale);
-      return mul(g, where(le(x, 0), slope, scale));
+      return mul(g, where(gt(x, 0), scale, slope));
     },
   ],
 });

@@ -38,7 +38,6 @@ const withOptions = <O>(fn: (x: Tensor, options: O) => Tensor, options: readonly
 const wide = (s: Shape) => floats(s, { min: -4, max: 8 });
 
 export const ACTIVATION: Record<string, OpCase> = {
-  hardtanh: withOptions(hardtanh, [{}, { minVal: -0.5, maxVal: 1.5 }]),
   hardswish: one(hardswish, wide),
   elu: fc.oneof(withOptions(elu, [{}, { alpha: 0.5 }]), withOptions(celu, [{}, { alpha: 0.5 }]), one(selu, floats)),
   softplus: fc.oneof(
@@ -55,6 +54,7 @@ export const ACTIVATION: Record<string, OpCase> = {
 const channels = shape({ minRank: 1 }).chain((s) => fc.tuple(fc.constant(s), fc.constantFrom([], [1], [s[1] ?? 1])));
 
 export const ACTIVATION_FUNCTIONS: Record<string, OpCase> = {
+  hardtanh: withOptions(hardtanh, [{}, { minVal: -0.5, maxVal: 1.5 }]),
   relu6: one(relu6, wide),
   hardsigmoid: one(hardsigmoid, wide),
   leakyRelu: withOptions(leakyRelu, [{}, { negativeSlope: 0.5 }]),

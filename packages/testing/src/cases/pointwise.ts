@@ -71,6 +71,12 @@ export const POINTWISE: Record<string, OpCase> = {
   erfc: unary("erfc"),
   erfinv: unary("erfinv", FRACTIONS),
   trunc: unary("trunc"),
+  logit: opCase(
+    fc
+      .tuple(shape(), fc.constantFrom(null, 0.25))
+      .chain(([s, eps]) => draw({ eps }, floats(s, { min: 0.125, max: 0.875 }))),
+    ([x], options) => x!.logit(options),
+  ),
   fmod: divided(fmod),
   atan2: binary(atan2),
   quotient: integerDivision((a, b) => div(a, b, { roundingMode: "trunc" })),
@@ -86,12 +92,6 @@ export const POINTWISE_FUNCTIONS: Record<string, OpCase> = {
   divTrunc: divided((a, b) => div(a, b, { roundingMode: "trunc" })),
   frac: unary("frac"),
   sinc: unary("sinc"),
-  logit: opCase(
-    fc
-      .tuple(shape(), fc.constantFrom(null, 0.25))
-      .chain(([s, eps]) => draw({ eps }, floats(s, { min: 0.125, max: 0.875 }))),
-    ([x], options) => x!.logit(options),
-  ),
   rad2deg: one((x) => x.deg2rad().add(x.rad2deg()), floats),
   logaddexp2: binary(logaddexp2),
   clampToTensors: opCase(

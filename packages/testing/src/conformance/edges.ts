@@ -1,19 +1,25 @@
 import {
   cat,
+  celu,
   conv2d,
   type DType,
   gather,
   grad,
+  hardshrink,
+  hardtanh,
   indexSelect,
   linear,
   matmul,
   maxPool2d,
   padZeros,
   type Shape,
+  softshrink,
   split,
   stack,
   type Tensor,
+  tanhshrink,
   tensor,
+  threshold,
   type UnaryFn,
   where,
   withBackend,
@@ -24,6 +30,7 @@ import { outputsOf } from "../op-case.ts";
 import type { Suite } from "./suite.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+const { PI } = Math;
 
 const SPECIAL = [nan, inf, -inf, -0, 0];
 /** Every word of the vocabulary, with what it makes of NaN, ∞, −∞, −0 and 0. */
@@ -45,8 +52,8 @@ export const UNARY: Record<UnaryFn, readonly number[]> = {
   cos: [nan, nan, nan, 1, 1],
   tan: [nan, nan, nan, -0, 0],
   asin: [nan, nan, nan, -0, 0],
-  acos: [nan, nan, nan, Math.PI / 2, Math.PI / 2],
-  atan: [nan, Math.PI / 2, -Math.PI / 2, -0, 0],
+  acos: [nan, nan, nan, PI / 2, PI / 2],
+  atan: [nan, PI / 2, -PI / 2, -0, 0],
   sinh: [nan, inf, -inf, -0, 0],
   cosh: [nan, inf, inf, 1, 1],
   tanh: [nan, 1, -1, -0, 0],
@@ -73,6 +80,45 @@ const empty = (...shape: number[]): Elements => ({ shape, data: [], dtype: "floa
 const int = (...values: number[]): Tensor => tensor(values, { dtype: "int32" });
 const nothing = (...shape: number[]): Tensor => zeros(shape);
 const row = (...values: number[]): Tensor => tensor(values);
+
+/** Of an activation, or another function of one tensor, what it makes of NaN, ∞, −∞, −0 and 0, and the gradients there. */
+type FunctionEdge = readonly [fn: (x: Tensor) => Tensor, values: readonly number[], gradients?: readonly number[]];
+
+const FUNCTIONS: Record<string, FunctionEdge> = {
+  square: [(x) => x.square(), [nan, inf, inf, 0, 0], [nan, inf, -inf, -0, 0]],
+  reciprocal: [(x) => x.reciprocal(), [nan, 0, -0, -inf, inf], [nan, -0, -0, -inf, -inf]],
+  frac: [(x) => x.frac(), [nan, nan, nan, 0, 0], [1, 1, 1, 1, 1]],
+  logit: [(x) => x.logit(), [nan, nan, nan, -inf, -inf], [nan, nan, nan, inf, inf]],
+  sinc: [(x) => x.sinc(), [nan, nan, nan, 1, 1], [nan, nan, nan, 0, 0]],
+  rad2deg: [(x) => x.rad2deg(), [nan, inf, -inf, -0, 0]],
+  positive: [(x) => x.positive(), [nan, inf, -inf, -0, 0], [1, 1, 1, 1, 1]],
+  nanToNum: [(x) => x.nanToNum(), [0, 3.4028234663852886e38, -3.4028234663852886e38, -0, 0], [0, 0, 0, 1, 1]],
+  "nanToNum with others": [(x) => x.nanToNum({ nan: 7, posinf: 8, neginf: 9 }), [7, 8, 9, -0, 0]],
+  "copysign to −1": [(x) => x.copysign(-1), [nan, -inf, -inf, -0, -0]],
+  heaviside: [(x) => x.heaviside(0.5), [0, 1, 0, 0.5, 0.5]],
+  "clamp from 0": [(x) => x.clamp(0, 6), [nan, 6, 0, -0, 0], [0, 0, 0, 0, 0]],
+  clampMin: [(x) => x.clampMin(-1), [nan, inf, -1, -0, 0], [0, 1, 0, 1, 1]],
+  relu: [(x) => x.relu(), [nan, inf, 0, -0, 0], [1, 1, 0, 0, 0]],
+  relu6: [(x) => x.relu6(), [nan, 6, 0, -0, 0], [0, 0, 0, 0, 0]],
+  elu: [(x) => x.elu(), [nan, inf, -1, -0, 0], [nan, 1, 0, 1, 1]],
+  celu: [(x) => celu(x, { alpha: 2 }), [nan, inf, -2, -0, 0], [nan, 1, 0, 1, 1]],
+  selu: [(x) => x.selu(), [nan, inf, -1.7580993, -0, 0], [nan, 1.050701, 0, 1.7580993, 1.7580993]],
+  leakyRelu: [(x) => x.leakyRelu(), [nan, inf, -inf, -0, 0], [0.01, 1, 0.01, 0.01, 0.01]],
+  prelu: [(x) => x.prelu(tensor([0.5])), [nan, inf, -inf, -0, 0], [0.5, 1, 0.5, 0.5, 0.5]],
+  threshold: [(x) => threshold(x, 0, 7), [nan, inf, 7, 7, 7], [1, 1, 0, 0, 0]],
+  hardtanh: [(x) => hardtanh(x), [nan, 1, -1, -0, 0], [0, 0, 0, 1, 1]],
+  hardsigmoid: [(x) => x.hardsigmoid(), [nan, 1, 0, 0.5, 0.5], [0, 0, 0, 1 / 6, 1 / 6]],
+  hardswish: [(x) => x.hardswish(), [nan, inf, nan, -0, 0], [nan, 1, 0, 0.5, 0.5]],
+  hardshrink: [(x) => hardshrink(x), [nan, inf, -inf, 0, 0], [0, 1, 1, 0, 0]],
+  softshrink: [(x) => softshrink(x), [nan, inf, -inf, 0, 0], [0, 1, 1, 0, 0]],
+  tanhshrink: [(x) => tanhshrink(x), [nan, inf, -inf, 0, 0], [nan, 1, 1, 0, 0]],
+  softsign: [(x) => x.softsign(), [nan, nan, nan, -0, 0], [nan, nan, nan, 1, 1]],
+  softplus: [(x) => x.softplus(), [nan, inf, 0, Math.LN2, Math.LN2], [nan, 1, 0, 0.5, 0.5]],
+  logSigmoid: [(x) => x.logSigmoid(), [nan, 0, -inf, -Math.LN2, -Math.LN2], [nan, 0, 1, 0.5, 0.5]],
+  silu: [(x) => x.silu(), [nan, inf, nan, -0, 0], [nan, nan, nan, 0.5, 0.5]],
+  mish: [(x) => x.mish(), [nan, inf, nan, -0, 0], [nan, nan, nan, 0.6, 0.6]],
+  gelu: [(x) => x.gelu(), [nan, inf, nan, -0, 0], [nan, nan, nan, 0.5, 0.5]],
+};
 
 type Edge = readonly [name: string, run: () => Tensor | readonly Tensor[], ...expected: Elements[]];
 
@@ -118,6 +164,99 @@ const EDGES: readonly Edge[] = [
     of([1, 0, 0, 0, 0], "bool"),
     of([0, 1, 1, 0, 0], "bool"),
     of([0, 0, 0, 1, 1], "bool"),
+  ],
+  [
+    "signbit, isposinf, isneginf",
+    () => [row(...SPECIAL).signbit(), row(...SPECIAL).isposinf(), row(...SPECIAL).isneginf()],
+    of([0, 0, 1, 1, 0], "bool"),
+    of([0, 1, 0, 0, 0], "bool"),
+    of([0, 0, 1, 0, 0], "bool"),
+  ],
+  [
+    "fmax and fmin",
+    () => [row(nan, 1, inf, nan).fmax(row(1, nan, nan, nan)), row(nan, 1, -inf).fmin(row(1, nan, 2))],
+    of([1, 1, inf, nan]),
+    of([1, 1, -inf]),
+  ],
+  [
+    "clamp to tensors, and where the interval is empty",
+    () => [
+      row(nan, 5, -5, 0).clamp(row(0, 0, 0, 3), row(1, 1, 1, 1)),
+      row(1, 1).clamp(row(nan, 0), row(1, nan)),
+      row(-5, 0, 5).clamp(2, 1),
+    ],
+    of([nan, 1, 0, 1]),
+    of([nan, nan]),
+    of([1, 1, 1]),
+  ],
+  [
+    "atan2",
+    () => row(0, -0, 0, -0, inf, -inf, inf, 1, nan).atan2(row(0, 0, -0, -0, inf, inf, -1, -inf, 1)),
+    of([0, -0, PI, -PI, PI / 4, -PI / 4, PI / 2, PI, nan]),
+  ],
+  ["hypot", () => row(3, 0, inf, nan, nan, 3e30).hypot(row(4, 0, nan, -inf, 1, 4e30)), of([5, 0, inf, inf, nan, 5e30])],
+  [
+    "logaddexp and logaddexp2",
+    () => [
+      row(inf, -inf, -inf, inf, nan, 1000).logaddexp(row(inf, -inf, 1, -inf, 1, 1000)),
+      row(inf, -inf, 1000).logaddexp2(row(inf, -inf, 1000)),
+    ],
+    of([inf, -inf, 1, inf, nan, 1000.6931]),
+    of([inf, -inf, 1001]),
+  ],
+  ["xlogy", () => row(0, 0, 0, 0, 2, 2, nan).xlogy(row(0, inf, nan, -1, 0, -1, 1)), of([0, 0, nan, 0, -inf, nan, nan])],
+  [
+    "fmod, remainder, floorDivide",
+    () =>
+      (["fmod", "remainder", "floorDivide"] as const).map((fn) =>
+        row(5, -5, 5, -5, 1, inf, -1, -6, -0, 1)[fn](row(3, 3, -3, -3, 0, 1, inf, 3, 1, 0.1)),
+      ),
+    of([2, -2, 2, -2, nan, nan, -1, -0, -0, 0.1]),
+    of([2, 1, -1, -2, nan, nan, inf, -0, -0, 0.1]),
+    of([1, -2, -2, 1, inf, nan, -1, -2, -0, 9]),
+  ],
+  [
+    "division of int32, rounded",
+    () => [
+      ...(["fmod", "remainder", "floorDivide"] as const).map((fn) => int(5, -5, 5, -5, 5)[fn](int(3, 3, -3, -3, 0))),
+      int(5, -5, 2147483647).div(int(3, 3, 1), { roundingMode: "trunc" }),
+      row(5, -5, -0.5).div(3, { roundingMode: "trunc" }),
+    ],
+    of([2, -2, 2, -2, 0], "int32"),
+    of([2, 1, -1, -2, 0], "int32"),
+    of([1, -2, -2, 1, 0], "int32"),
+    of([1, -1, 2147483647], "int32"),
+    of([1, -1, -0]),
+  ],
+  [
+    "isclose",
+    () => [
+      row(nan, inf, inf, 1, 1e30).isclose(row(nan, inf, -inf, 1.000001, inf)),
+      row(nan, 0, 1).isclose(row(nan, 1e-9, 2), { equalNan: true }),
+      int(3, 4).isclose(row(3, 4.5)),
+    ],
+    of([0, 1, 0, 1, 0], "bool"),
+    of([1, 1, 0], "bool"),
+    of([1, 0], "bool"),
+  ],
+  [
+    "lerp is exact at its ends",
+    () => [row(0.1, 1e30).lerp(row(0.3, 1), 1), row(0.1, 1e30).lerp(row(0.3, 1), row(0, 1))],
+    of([0.3, 1]),
+    of([0.1, 1]),
+  ],
+  [
+    "steady far out",
+    () => [
+      row(-90, 90, 3e38).softplus(),
+      row(-90, 90, -3e38).logSigmoid(),
+      row(-90, 90).mish(),
+      row(-1e-6, -200).elu(),
+    ],
+    of([8.194013e-40, 90, 3e38]),
+    of([-90, -8.194013e-40, -3e38]),
+    of([-7.374612e-38, 90]),
+    of([-9.999995e-7, -1]),
   ],
   ["where takes nothing of the other side", () => where(tensor([true, false]), row(1, nan), row(nan, 2)), of([1, 2])],
   [
@@ -300,5 +439,15 @@ export function edgeConformance(suite: Suite): void {
   };
   for (const [fn, expected] of Object.entries(UNARY))
     suite.test(`edge: ${fn}`, () => run(() => row(...SPECIAL)[fn as UnaryFn](), [of(expected)]));
+  for (const [name, [fn, values, gradients]] of Object.entries(FUNCTIONS)) {
+    const both = (x: Tensor): readonly Tensor[] => {
+      x.requiresGrad = gradients !== undefined;
+      const y = fn(x);
+      return gradients === undefined ? [y] : [y, grad(y.sum(), x)];
+    };
+    suite.test(`edge: ${name}, with its gradient`, () =>
+      run(() => both(row(...SPECIAL)), [of(values), ...(gradients === undefined ? [] : [of(gradients)])]),
+    );
+  }
   for (const [name, fn, ...expected] of EDGES) suite.test(`edge: ${name}`, () => run(fn, expected));
 }
