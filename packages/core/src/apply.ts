@@ -1,9 +1,10 @@
+import { noteOrigin } from "./anomaly.ts";
 import type { Backend, Spec } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { ArgumentError, DisposedError } from "./errors.ts";
 import { type Shape, show } from "./shape.ts";
-import { type Call, type Edge, isGradEnabled, NOTHING, nextOrder } from "./tape.ts";
-import { alias, mixedBackends, Tensor } from "./tensor.ts";
+import { type Call, currentRecorder, type Edge, isGradEnabled, NOTHING, nextOrder } from "./tape.ts";
+import { alias, inferenceError, mixedBackends, Tensor } from "./tensor.ts";
 
 /** What an op reads: numbers are scalars that change between calls, `null` is an operand that was left out. */
 export type Input = Tensor | number | null;
@@ -41,9 +42,19 @@ export type JointVjp<I extends Inputs = Inputs, A = unknown> = (
   context: Context<I, A>,
 ) => readonly (Tensor | null)[];
 
-/** An op as the tape and the backward walk see it. */
-export interface Definition {
+/** What a backward pass needs to know of an op. */
+export interface Recorded {
   readonly name: string;
+  /** The gradients of the inputs that need one; unused on transparent ops. */
+  readonly vjp: JointVjp;
+  /** Set on composites without gradient functions: they are differentiated through it. */
+  readonly transparent: ((inputs: Inputs, attrs: unknown) => readonly Tensor[]) | null;
+  /** Whether users wrote the gradient function: they may keep what they see in it. */
+  readonly foreign: boolean;
+}
+
+/** An op as it is applied. */
+export interface Definition extends Recorded {
   readonly specs: (inputs: Inputs, attrs: unknown) => readonly Spec[];
   readonly run: (backend: Backend, inputs: Inputs, attrs: unknown, out: readonly Spec[]) => readonly Tensor[];
   /** Computes the whole op where the backend has a kernel for it; `null` on ops that are no composites. */
@@ -52,10 +63,6 @@ export interface Definition {
   readonly host: boolean;
   /** Whether the op is differentiable in an input. */
   readonly differentiable: (input: number) => boolean;
-  /** The gradients of the inputs that need one; unused on transparent ops. */
-  readonly vjp: JointVjp;
-  /** Set on composites without gradient functions: they are differentiated through it. */
-  readonly transparent: ((inputs: Inputs, attrs: unknown) => readonly Tensor[]) | null;
   readonly saves: SavePlan;
 }
 
@@ -77,7 +84,13 @@ export function apply(op: Definition, inputs: Inputs, attrs: unknown): readonly 
   const outputs = fused ?? op.run(backend, inputs, attrs, out);
   // A transparent composite that was decomposed has been recorded piece by piece.
   const recorded = op.transparent !== null && fused === null;
-  if (edges !== null && !recorded) record(op, inputs, attrs, edges, outputs);
+  if (edges !== null && !recorded) {
+    const call = record(op, attrs, edges, outputs);
+    // Now that the outputs have their edges, which what is saved of them shares.
+    call.savedInputs = savedInputs(op, inputs, edges);
+    call.savedOutputs = savedOutputs(op.saves, outputs);
+    announce(call);
+  }
   return outputs;
 }
 
@@ -124,13 +137,13 @@ function nulls<T>(length: number): (T | null)[] {
   return list;
 }
 
-function record(
-  op: Definition,
-  inputs: Inputs,
+/** Puts a call on the tape, which has saved nothing yet. */
+export function record(
+  op: Recorded,
   attrs: unknown,
   edges: readonly (Edge | null)[],
   outputs: readonly Tensor[],
-): void {
+): Call {
   const made = new Array<Edge | null>(outputs.length);
   const call: Call = {
     op,
@@ -142,24 +155,34 @@ function record(
     savedOutputs: NOTHING,
     released: false,
     pass: 0,
+    source: null,
   };
   for (let i = 0; i < outputs.length; i++) {
     const y = outputs[i]!;
     if (isFloat(y.dtype)) y.edge = { node: call, output: i, shape: y.shape, dtype: y.dtype, hooks: null, flow: null };
     made[i] = y.edge;
   }
-  // Now that the outputs have their edges, which what is saved of them shares.
-  call.savedInputs = savedInputs(op.saves, inputs, edges);
-  call.savedOutputs = savedOutputs(op.saves, outputs);
+  return call;
 }
 
-function savedInputs(plan: SavePlan, inputs: Inputs, needed: readonly (Edge | null)[]): Call["savedInputs"] {
+/** Tells whoever looks on of a call that is recorded and has saved what it needs. */
+export function announce(call: Call): void {
+  noteOrigin(call);
+  currentRecorder()?.(call);
+}
+
+function savedInputs(
+  { name, saves: plan }: Definition,
+  inputs: Inputs,
+  needed: readonly (Edge | null)[],
+): Call["savedInputs"] {
   let saved: Input[] | null = null;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     const kept = plan.inputs === "all" || plan.inputs.includes(i) || (plan.others && anotherIsNeeded(needed, i));
     if (!kept && typeof x !== "number") continue;
     saved ??= nulls(inputs.length);
+    if (x instanceof Tensor && x.inference) throw inferenceError(name);
     saved[i] = x instanceof Tensor ? alias(x) : x;
   }
   return saved ?? NOTHING;

@@ -1,11 +1,10 @@
 import { DTypeError, GradientError, ShapeError } from "./errors.ts";
 import { enroll, unscoped } from "./memory.ts";
 import { onesLike } from "./ops/creation.ts";
-import { add } from "./ops/elementwise.ts";
 import { sameShape, show } from "./shape.ts";
 import { type Edge, type Leaf, noGrad } from "./tape.ts";
-import { alias, mixedBackends, setGrad, Tensor } from "./tensor.ts";
-import { aim, type BackwardOptions, checkUsable, explore, type Root, reaches, walk } from "./walk.ts";
+import { alias, mixedBackends, Tensor } from "./tensor.ts";
+import { accumulate, aim, type BackwardOptions, checkUsable, explore, type Root, reaches, walk } from "./walk.ts";
 
 /**
  * Adds the gradient of `y` to `grad` of every leaf it was computed from.
@@ -110,16 +109,4 @@ function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
     );
   if (gradient.backend !== y.backend) throw mixedBackends(op, gradient.backend, y.backend);
   return { edge: y.edge, gradient: alias(gradient) };
-}
-
-/** Adds to a leaf's `grad`. */
-function accumulate(leaf: Leaf, g: Tensor): void {
-  const { grad: before } = leaf;
-  if (before === null) {
-    setGrad(leaf, g);
-    return;
-  }
-  const sum = unscoped(() => add(before, g));
-  g.dispose();
-  setGrad(leaf, sum);
 }

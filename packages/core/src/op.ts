@@ -193,7 +193,7 @@ const UNUSED: JointVjp = () => [];
 
 function define<I extends Inputs, A>(
   body: Common & (OneOutput<I, A> | ManyOutputs<I, A>),
-  rest: Omit<Definition, "name" | "specs">,
+  rest: Omit<Definition, "name" | "specs" | "foreign">,
 ): Op<I, A, Tensor | readonly Tensor[]> {
   const { name } = body;
   let specs: Definition["specs"];
@@ -210,7 +210,7 @@ function define<I extends Inputs, A>(
     specs = (inputs, attrs) =>
       outputs(shapesOf(inputs) as unknown as Shapes<I>, dtypesOf(inputs) as unknown as DTypes<I>, attrs as A);
   }
-  const definition: Definition = { name, specs, ...rest };
+  const definition: Definition = { name, specs, foreign: false, ...rest };
   registry.set(name, definition);
   return "shape" in body
     ? (inputs, attrs) => apply(definition, inputs, attrs)[0]!

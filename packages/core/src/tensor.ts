@@ -8,7 +8,7 @@ import { BackendError, DisposedError, DTypeError, GradientError, ShapeError } fr
 import { format } from "./format.ts";
 import { enroll, type Scoped, Storage } from "./memory.ts";
 import { type Shape, sameShape, show, sizeOf } from "./shape.ts";
-import type { Edge, Leaf } from "./tape.ts";
+import { type Collected, collectedOf, type Edge, isInferenceModeEnabled, type Leaf } from "./tape.ts";
 
 /** Nested arrays of numbers, as deep as the tensor has axes. */
 export type NestedArray = number | NestedArray[];
@@ -27,6 +27,8 @@ export class Tensor implements Operand, Scoped {
   version = 0;
   /** @internal */
   kept = false;
+  /** @internal Whether it was made in inference mode. */
+  inference = isInferenceModeEnabled();
 
   /** @internal */
   constructor(
@@ -64,6 +66,21 @@ export class Tensor implements Operand, Scoped {
     return this.edge === null || this.edge.node.op === null;
   }
 
+  /** Whether the tensor was made in `inferenceMode`: ops that save it for a backward pass throw. */
+  isInference(): boolean {
+    return this.inference;
+  }
+
+  /** The op that made this tensor and was recorded; `null` on leaves. */
+  get gradFn(): { readonly name: string } | null {
+    return this.edge?.node.op ?? null;
+  }
+
+  /** Whether `grad` collects the gradient of this tensor though it is no leaf. */
+  get retainsGrad(): boolean {
+    return !this.isLeaf && collectedOf(this.edge) !== null;
+  }
+
   /** Whether gradients flow through this tensor. Can be set on leaves of a floating dtype. */
   get requiresGrad(): boolean {
     return this.edge !== null;
@@ -83,21 +100,22 @@ export class Tensor implements Operand, Scoped {
         `a ${this.dtype} tensor has no gradient`,
         'convert it with .to("float32")',
       );
+    if (value && this.inference && !isInferenceModeEnabled()) throw inferenceError("requiresGrad");
     this.edge = value ? leafEdge(this) : null;
     this.version = 0;
   }
 
-  /** The gradient that `backward()` collected; `null` before, and on tensors that are not leaves. */
+  /** The gradient that `backward()` collected; `null` before, and on tensors that are no leaves, but for `retainGrad()`. */
   get grad(): Tensor | null {
-    const node = this.edge?.node;
-    if (node === undefined || node.op !== null) return null;
-    node.seen = true;
-    return node.grad;
+    const collected = collectedOf(this.edge);
+    if (collected === null) return null;
+    collected.seen = true;
+    return collected.grad;
   }
 
   set grad(value: Tensor | null) {
-    const node = this.edge?.node;
-    if (node === undefined || node.op !== null) {
+    const collected = collectedOf(this.edge);
+    if (collected === null) {
       if (value === null) return;
       throw new GradientError("grad", "only leaves that require a gradient have one", "set requiresGrad = true first");
     }
@@ -117,7 +135,7 @@ export class Tensor implements Operand, Scoped {
       if (value.backend !== this.backend) throw mixedBackends("grad", value.backend, this.backend);
       value.kept = true;
     }
-    setGrad(node, value, true);
+    setGrad(collected, value, true);
   }
 
   /** The elements in row-major order. Throws on backends that compute asynchronously. */
@@ -206,6 +224,7 @@ export function make(backend: Backend, handle: unknown, { shape, dtype }: Spec):
 export function alias(x: Tensor, shape: Shape = x.shape, edge: Edge | null = x.edge): Tensor {
   const tensor = new Tensor(live(x).retain(), shape, x.dtype, edge);
   tensor.version = x.version;
+  tensor.inference = x.inference;
   return tensor;
 }
 
@@ -227,8 +246,8 @@ const leafEdge = ({ backend, shape, dtype }: Tensor): Edge => {
   return { node, output: 0, shape, dtype, hooks: null, flow: null };
 };
 
-/** Replaces a leaf's gradient and frees the old one, unless user code may hold it. */
-export function setGrad(leaf: Leaf, value: Tensor | null, seen = false): void {
+/** Replaces a gradient that was collected, and frees the old one, unless user code may hold it. */
+export function setGrad(leaf: Collected, value: Tensor | null, seen = false): void {
   if (leaf.grad !== value && !leaf.seen) leaf.grad?.dispose();
   leaf.grad = value;
   leaf.seen = seen;
@@ -243,6 +262,14 @@ export function peekGrad({ edge }: Tensor): Tensor | null {
 export function replaceGrad({ edge }: Tensor, value: Tensor | null): void {
   if (edge?.node.op === null) setGrad(edge.node, value === null ? null : keep(value));
 }
+
+/** The error for what can never have a gradient again. */
+export const inferenceError = (op: string): GradientError =>
+  new GradientError(
+    op,
+    "a tensor that was made in inferenceMode cannot be saved for a backward pass",
+    "use a clone() of it, or noGrad() in place of inferenceMode()",
+  );
 
 /** The error for operands that live in different places. */
 export function mixedBackends(op: string, a: Backend, b: Backend): BackendError {

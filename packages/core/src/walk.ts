@@ -1,3 +1,4 @@
+import { inspected, isAnomalyEnabled } from "./anomaly.ts";
 import type { Context } from "./apply.ts";
 import { type Backend, isCurrent, withBackend } from "./backend.ts";
 import { GradientError, ShapeError } from "./errors.ts";
@@ -6,8 +7,8 @@ import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";
 import { sameShape, show } from "./shape.ts";
-import { type Call, type Edge, enableGrad, type Flow, NOTHING, noGrad } from "./tape.ts";
-import { alias, Tensor } from "./tensor.ts";
+import { type Call, type Collected, collectedOf, type Edge, enableGrad, type Flow, NOTHING, walking } from "./tape.ts";
+import { alias, setGrad, Tensor } from "./tensor.ts";
 
 /** Options of a backward pass. */
 export interface BackwardOptions {
@@ -90,6 +91,7 @@ export function checkUsable(op: string, calls: readonly Call[]): void {
         "pass retainGraph: true to the first one",
       );
     for (const x of call.savedInputs) if (x instanceof Tensor) checkVersion(op, call, x);
+    call.source?.check(op);
   }
 }
 
@@ -131,13 +133,13 @@ export function walk(
 ): void {
   const { roots, calls } = pass;
   const home = roots[0]!.gradient.backend;
-  (createGraph ? enableGrad : noGrad)(() => {
+  walking(createGraph, () => {
     for (const { edge, gradient } of roots) send(edge, gradient, deliver, home);
     for (let i = calls.length - 1; i >= 0; i--) {
       const call = calls[i]!;
       const { inputs } = call;
       const grads = take(pass, call);
-      const results = grads === null ? null : inputGradients(call, grads, createGraph);
+      const results = grads === null ? null : gradientsOf(call, grads, createGraph);
       if (grads !== null) for (const g of grads) g?.dispose();
       if (!retainGraph) release(call);
       for (let k = 0; k < inputs.length; k++) {
@@ -189,6 +191,18 @@ function merge(a: Tensor, b: Tensor): Tensor {
 const zerosFor = ({ node, shape, dtype }: Edge, home: Backend): Tensor =>
   unscoped(() => zeros(shape, { dtype, backend: node.op === null ? node.backend : home }));
 
+/** Adds to the gradients that were collected. */
+export function accumulate(collected: Collected, g: Tensor): void {
+  const { grad: before } = collected;
+  if (before === null) {
+    setGrad(collected, g);
+    return;
+  }
+  const sum = unscoped(() => add(before, g));
+  g.dispose();
+  setGrad(collected, sum);
+}
+
 function runHooks(edge: Edge, sum: Tensor): Tensor {
   let g = sum;
   for (const hook of edge.hooks ?? []) {
@@ -206,34 +220,40 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
     g.dispose();
     g = alias(replaced);
   }
+  const collected = edge.node.op === null ? null : collectedOf(edge);
+  if (collected !== null) accumulate(collected, alias(g));
   return g;
 }
 
 /** The gradients of a call's inputs, given those of its outputs. */
+function gradientsOf(call: Call, grads: (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
+  call.source?.refill();
+  return isAnomalyEnabled()
+    ? inspected(call, grads, () => inputGradients(call, grads, createGraph))
+    : inputGradients(call, grads, createGraph);
+}
+
 function inputGradients(call: Call, grads: (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
   const { backend } = (grads[0] ?? grads.find((g) => g !== null))!;
+  const compute = call.op.foreign ? foreignGradients : sweptGradients;
   return isCurrent(backend)
-    ? sweptGradients(call, grads, createGraph)
-    : withBackend(backend, () => sweptGradients(call, grads, createGraph));
+    ? compute(call, grads, createGraph)
+    : withBackend(backend, () => compute(call, grads, createGraph));
+}
+
+/** The same on the current backend, of a function that users wrote: what it made is theirs. */
+function foreignGradients(call: Call, grads: readonly (Tensor | null)[]): (Tensor | null)[] {
+  return call.op.vjp(grads[0]!, contextOf(call, call.inputs.map(flows), grads)).map((g) => g && alias(g));
 }
 
 /** The same on the current backend. What is made on the way is freed; the gradients are the caller's. */
 function sweptGradients(call: Call, grads: (Tensor | null)[], createGraph: boolean): (Tensor | null)[] {
-  const { op, attrs, inputs, savedInputs, savedOutputs } = call;
+  const { op, inputs } = call;
   const opening = open();
   try {
     if (op.transparent !== null) return throughDecomposition(op.transparent, call, grads, createGraph);
     const needs = inputs.map(flows);
-    const context = {
-      inputs: savedInputs,
-      output: savedOutputs[0],
-      outputs: savedOutputs,
-      attrs,
-      needs,
-      specs: inputs,
-      grads,
-    } as Context;
-    const results = op.vjp(grads[0]!, context);
+    const results = op.vjp(grads[0]!, contextOf(call, needs, grads));
     const own = new Array<Tensor | null>(inputs.length);
     for (let i = 0; i < own.length; i++) {
       const g = needs[i] ? results[i]! : null;
@@ -244,6 +264,21 @@ function sweptGradients(call: Call, grads: (Tensor | null)[], createGraph: boole
     sweep(opening);
   }
 }
+
+const contextOf = (
+  { attrs, inputs, savedInputs, savedOutputs }: Call,
+  needs: readonly boolean[],
+  grads: readonly (Tensor | null)[],
+): Context =>
+  ({
+    inputs: savedInputs,
+    output: savedOutputs[0],
+    outputs: savedOutputs,
+    attrs,
+    needs,
+    specs: inputs,
+    grads,
+  }) as Context;
 
 /** Takes a gradient of an output that is also that of an input, so that it is no longer the output's; `false` where `g` is none. */
 function handOn(grads: (Tensor | null)[], g: Tensor): boolean {

@@ -11,6 +11,7 @@ import {
   stridesOf,
   type View,
 } from "../shape.ts";
+import { isInferenceModeEnabled } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** @internal `out[i] = x[view(i)]`: what every movement is made of. */
@@ -55,7 +56,12 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 }
 
 /** An independent tensor of the same values, at its own place in the graph. */
-export const clone = (x: Tensor): Tensor => reshapeOp([x], x.shape);
+export function clone(x: Tensor): Tensor {
+  const y = reshapeOp([x], x.shape);
+  // Tensors cannot change, so that one made for inference serves for anything else.
+  y.inference = isInferenceModeEnabled();
+  return y;
+}
 
 /** The axes `startDim` to `endDim` joined into one. */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
