@@ -57,6 +57,18 @@ abstract class Variable extends Tensor {
     );
   }
 
+  /** @internal Is `value` in all respects, for everyone who holds the variable, until the function that it returns is called. */
+  standIn(value: Tensor): () => void {
+    const { storage, edge, version, shape, dtype, inference } = this;
+    const from = { edge: value.edge, version: value.version, shape: value.shape, dtype: value.dtype };
+    const next = value.storage!.retain();
+    Object.assign(this, { ...from, storage: next, inference: value.inference });
+    return () => {
+      this.storage?.release();
+      Object.assign(this, { storage, edge, version, shape, dtype, inference });
+    };
+  }
+
   /** Lets go of the old elements and shares those of `value`, which may be the same. */
   #share(value: Tensor): void {
     const next = value.storage!.retain();

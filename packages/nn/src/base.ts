@@ -10,13 +10,16 @@ import {
   DTypeError,
   isFloat,
   Parameter,
+  setLocator,
   type Tensor,
   TensorError,
 } from "@descent/core";
+import { type Answer, answered, type Gradients, watched } from "./backward-hooks.ts";
 import { listTree, snakeCase, tree } from "./repr.ts";
 import { type LoadOptions, type LoadResult, load, type Slot, type StateDict } from "./state-dict.ts";
 
 type AnyHook = (module: Module, inputs: readonly unknown[], output?: unknown) => unknown;
+type BackwardHook = (module: Module, ...gradients: Gradients[]) => Answer;
 /** Own fields, or the items of an array, by name. */
 type Entries = Iterable<readonly [name: string | number, value: unknown]>;
 
@@ -34,6 +37,16 @@ export abstract class Module {
   training = true;
   readonly #before = new Set<AnyHook>();
   readonly #after = new Set<AnyHook>();
+  readonly #beforeBackward = new Set<BackwardHook>();
+  readonly #afterBackward = new Set<BackwardHook>();
+
+  static {
+    setLocator(() => {
+      const [root] = running;
+      const innermost = running.at(-1);
+      return root && innermost ? () => root.#pathOf(innermost) : null;
+    });
+  }
 
   /** The function that the module computes. Users go through `call`, which runs the hooks and knows the place in the model. */
   abstract forward(...inputs: never[]): unknown;
@@ -45,7 +58,7 @@ export abstract class Module {
       if (!this.hasHooks) return this.forward(...(inputs as never[])) as ReturnType<this["forward"]>;
       let args: readonly unknown[] = inputs;
       for (const hook of this.#before) args = (hook(this, args) ?? args) as readonly unknown[];
-      let output: unknown = this.forward(...(args as never[]));
+      let output: unknown = this.#forward(args);
       for (const hook of this.#after) output = hook(this, args, output) ?? output;
       return output as ReturnType<this["forward"]>;
     } catch (error) {
@@ -64,7 +77,30 @@ export abstract class Module {
 
   /** @internal Whether somebody watches what goes in and out. */
   get hasHooks(): boolean {
-    return this.#before.size > 0 || this.#after.size > 0;
+    return this.#before.size + this.#after.size + this.#beforeBackward.size + this.#afterBackward.size > 0;
+  }
+
+  /** `forward`, watched by the backward hooks. */
+  #forward(inputs: readonly unknown[]): unknown {
+    const forward = (inputs: readonly unknown[]): unknown => this.forward(...(inputs as never[]));
+    if (this.#beforeBackward.size + this.#afterBackward.size === 0) return forward(inputs);
+    return watched(
+      "registerFullBackwardHook",
+      inputs,
+      forward,
+      (outputs) => {
+        let gradients = outputs;
+        for (const hook of this.#beforeBackward)
+          gradients = answered("registerFullBackwardPreHook", hook(this, gradients), gradients);
+        return gradients;
+      },
+      (inputs, outputs) => {
+        let gradients = inputs;
+        for (const hook of this.#afterBackward)
+          gradients = answered("registerFullBackwardHook", hook(this, gradients, outputs), gradients);
+        return gradients;
+      },
+    );
   }
 
   /** Calls `hook` before every `forward`; an array that it returns replaces the inputs. Returns a function that removes it. */
@@ -85,6 +121,28 @@ export abstract class Module {
     ) => ReturnType<M["forward"]> | undefined,
   ): () => void {
     return register(this.#after, hook as unknown as AnyHook);
+  }
+
+  /**
+   * Calls `hook` in backward passes, once the gradients of the outputs are known; an array that it returns replaces them. `null` stands
+   * for no gradient. Returns a function that removes it.
+   */
+  registerFullBackwardPreHook<M extends Module>(
+    this: M,
+    hook: (module: M, outputGradients: Gradients) => Answer,
+  ): () => void {
+    return register(this.#beforeBackward, hook as unknown as BackwardHook);
+  }
+
+  /**
+   * Calls `hook` in backward passes, once the gradients of the positional inputs are known, with those of the outputs; an array that it
+   * returns replaces those of the inputs. `null` stands for no gradient. Returns a function that removes it.
+   */
+  registerFullBackwardHook<M extends Module>(
+    this: M,
+    hook: (module: M, inputGradients: Gradients, outputGradients: Gradients) => Answer,
+  ): () => void {
+    return register(this.#afterBackward, hook as unknown as BackwardHook);
   }
 
   /** Puts the module and everything in it into training mode, or out of it. */
@@ -163,7 +221,7 @@ export abstract class Module {
    * hold the parameters go on.
    */
   to(target: Backend | DType): this {
-    const variables = new Set([...this.#slots().values()].map(({ variable }) => variable));
+    const variables = new Set([...this.slots().values()].map(({ variable }) => variable));
     const moves = [...variables].filter((variable) =>
       typeof target === "string" ? isFloat(variable.dtype) && variable.dtype !== target : variable.backend !== target,
     );
@@ -178,7 +236,7 @@ export abstract class Module {
    * They are snapshots, unlike in PyTorch: later training steps do not change them, and no copy is made before.
    */
   stateDict(): Record<string, Tensor> {
-    return Object.fromEntries([...this.#slots()].map(([path, { variable }]) => [path, variable.detach()]));
+    return Object.fromEntries([...this.slots()].map(([path, { variable }]) => [path, variable.detach()]));
   }
 
   /**
@@ -192,7 +250,7 @@ export abstract class Module {
     options: LoadOptions = {},
   ): LoadResult {
     const pairs = Symbol.iterator in stateDict ? stateDict : Object.entries(stateDict);
-    return load(this.constructor.name, this.#slots(), new Map(pairs as Iterable<readonly [string, Tensor]>), options);
+    return load(this.constructor.name, this.slots(), new Map(pairs as Iterable<readonly [string, Tensor]>), options);
   }
 
   /** The tree of modules, as PyTorch prints it. */
@@ -227,13 +285,13 @@ export abstract class Module {
 
   #once<T extends Tensor>(is: (variable: Tensor) => variable is T): [string, T][] {
     const found = new Map<T, string>();
-    for (const [path, { variable }] of this.#slots())
+    for (const [path, { variable }] of this.slots())
       if (is(variable) && !found.has(variable)) found.set(variable, path);
     return [...found].map(([variable, path]) => [path, variable]);
   }
 
-  /** All parameters and buffers by path, those of shared modules under every path, in the order of PyTorch's state dicts. */
-  #slots(): Map<string, Slot> {
+  /** @internal All parameters and buffers by path, those of shared modules under every path, in the order of PyTorch's state dicts. */
+  slots(): Map<string, Slot> {
     const slots = new Map<string, Slot>();
     const add = (path: string, variable: unknown, optional: boolean): void => {
       if (!(variable instanceof Parameter || variable instanceof Buffer)) return;
@@ -265,9 +323,9 @@ export abstract class Module {
   }
 }
 
-function register(hooks: Set<AnyHook>, hook: AnyHook): () => void {
+function register<A extends unknown[], R>(hooks: Set<(...args: A) => R>, hook: (...args: A) => R): () => void {
   // A wrapper of its own, so that the same function can be registered, and removed, twice.
-  const own: AnyHook = (...args) => hook(...args);
+  const own = (...args: A): R => hook(...args);
   hooks.add(own);
   return () => {
     hooks.delete(own);
