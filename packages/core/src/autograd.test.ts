@@ -8,6 +8,7 @@ import {
   getBackend,
   grad,
   gradcheck,
+  gradgradcheck,
   isGradEnabled,
   noGrad,
   ones,
@@ -433,6 +434,12 @@ describe("gradcheck", () => {
     // The gradient of detach() is missing on purpose.
     expect(() => gradcheck((y) => y.mul(y.detach()), [x])).toThrow(
       /gradcheck: element 0 of input 0 \[2\] has gradient .* but differences give/,
+    );
+    expect(() => gradcheck((y) => y.mul(y.detach()), [x])).toThrow('look at the gradient of "mul"');
+    expect(() => gradcheck((y) => y.exp().detach(), [x])).toThrow("look at the gradient of the function");
+    expect(() => gradgradcheck((y) => y.square().mul(grad(y.square().sum(), y).mul(0).add(1)), [x])).not.toThrow();
+    expect(() => gradgradcheck((y) => y.mul(y.square()).add(y.detach().square().mul(y)), [x])).toThrow(
+      /gradgradcheck: element 0 of input 0 \[2\] has gradient .* but differences give/,
     );
     expect(gradcheck((y) => y.mul(y), [x])).toBe(true);
   });

@@ -7,7 +7,7 @@ import { fromTypedArray } from "./ops/creation.ts";
 import { add, mul } from "./ops/elementwise.ts";
 import { sum } from "./ops/sum.ts";
 import { show } from "./shape.ts";
-import { enableGrad, noGrad } from "./tape.ts";
+import { enableGrad } from "./tape.ts";
 import { detach, Tensor } from "./tensor.ts";
 import { Generator, uniform53 } from "./threefry.ts";
 
@@ -31,12 +31,13 @@ export interface GradcheckOptions {
  * that is off by more than `atol + rtol·|difference|`.
  */
 export function gradcheck(fn: Differentiable, inputs: readonly Tensor[], options: GradcheckOptions = {}): true {
-  return compare("gradcheck", fn, inputs, options);
+  return compare("gradcheck", fn, inputs, options, (i) => `input ${i}`);
 }
 
 /** `gradcheck` of the gradient of `fn`, in the inputs and in the gradient of the output. */
 export function gradgradcheck(fn: Differentiable, inputs: readonly Tensor[], options: GradcheckOptions = {}): true {
-  const outputs = noGrad(() => list(fn(...inputs)));
+  // Recorded, because `fn` may itself take gradients.
+  const outputs = enableGrad(() => list(fn(...inputs)));
   const random = new Generator(1);
   const seeds = outputs.map((y) => {
     const seed = fromTypedArray(randomValues(y.numel(), random), y.shape, "float64", { backend: y.backend });
@@ -57,7 +58,9 @@ export function gradgradcheck(fn: Differentiable, inputs: readonly Tensor[], opt
       options,
     ).filter((g) => g !== null);
   };
-  return compare("gradgradcheck", gradient, [...inputs, ...seeds], options);
+  return compare("gradgradcheck", gradient, [...inputs, ...seeds], options, (i) =>
+    i < inputs.length ? `input ${i}` : `the gradient of output ${i - inputs.length}`,
+  );
 }
 
 const list = (y: Tensor | readonly Tensor[]): readonly Tensor[] => (y instanceof Tensor ? [y] : y);
@@ -72,6 +75,7 @@ function compare(
   fn: Differentiable,
   inputs: readonly Tensor[],
   { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions,
+  nameOf: (input: number) => string,
 ): true {
   const [first] = inputs;
   if (first === undefined || !inputs.some((x) => x.requiresGrad))
@@ -83,7 +87,8 @@ function compare(
   return withBackend(first.backend, () => {
     const xs = inputs.map((x) => leaf(x.dataSync(), x));
     const wanted = xs.filter((x) => x.requiresGrad);
-    const value = enableGrad(() => combination(fn(...xs)));
+    const outputs = enableGrad(() => list(fn(...xs)));
+    const value = enableGrad(() => combination(outputs));
     const found = value?.requiresGrad ? grad(value, wanted, { allowUnused: true }) : [];
     let k = 0;
     for (const [i, x] of inputs.entries()) {
@@ -96,13 +101,19 @@ function compare(
         if (Math.abs(got - numeric) <= atol + rtol * Math.abs(numeric)) continue;
         throw new GradientError(
           op,
-          `element ${j} of input ${i} ${show(x.shape)} has gradient ${got}, but differences give ${numeric}`,
+          `element ${j} of ${nameOf(i)} ${show(x.shape)} has gradient ${got}, but differences give ${numeric}`,
+          `look at the gradient of ${opsOf(outputs)}, or at what it is made of`,
         );
       }
     }
     return true;
   });
 }
+
+/** The ops that outputs come from. */
+const opsOf = (outputs: readonly Tensor[]): string =>
+  [...new Set(outputs.flatMap(({ gradFn }) => (gradFn === null ? [] : `"${gradFn.name}"`)))].join(", ") ||
+  "the function";
 
 const leaf = (values: TypedArray, { shape, dtype, requiresGrad, backend }: Tensor): Tensor =>
   fromTypedArray(values, shape, dtype, { requiresGrad, backend });
