@@ -44,7 +44,8 @@ export * from "./ops/activation.ts";
 export * from "./ops/blend.ts";
 export { cast, to } from "./ops/cast.ts";
 export * from "./ops/closeness.ts";
-export { type Conv2dAttrs, conv2d } from "./ops/conv.ts";
+export { type Conv2dAttrs, type ConvAttrs, conv2d } from "./ops/conv.ts";
+export { convolution, type TransposedConvAttrs, transposedConvolution } from "./ops/convolution.ts";
 export {
   type BincountOptions,
   bincount,
@@ -100,7 +101,9 @@ export {
 export { argwhere, type NonzeroOptions, nonzero } from "./ops/nonzero.ts";
 export { dist, type NormOrder, norm } from "./ops/norm.ts";
 export { batchNorm, layerNorm, type Normalized } from "./ops/normalization.ts";
+export { type PadMode, type PadOptions, pad } from "./ops/pad.ts";
 export { type AvgWindow, avgPool2d, maxPool2d } from "./ops/pool.ts";
+export { avgPool, maxPool, maxPoolIndices } from "./ops/pooling.ts";
 export { prod } from "./ops/prod.ts";
 export {
   type AddProductOptions,
@@ -218,6 +221,7 @@ export {
 } from "./ops/statistics.ts";
 export { type ReduceOptions, sum } from "./ops/sum.ts";
 export * from "./ops/transcendental.ts";
+export { col2im, im2col, unfold } from "./ops/unfold.ts";
 export type { Window } from "./ops/windows.ts";
 export { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";
 export { Buffer, Parameter } from "./parameter.ts";

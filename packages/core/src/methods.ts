@@ -133,6 +133,7 @@ import {
   tan,
   xlogy,
 } from "./ops/transcendental.ts";
+import { unfold } from "./ops/unfold.ts";
 import { bernoulli, multinomial } from "./random.ts";
 import { registerHook, retainGrad } from "./tape.ts";
 import { detach, Tensor } from "./tensor.ts";
@@ -353,6 +354,7 @@ const METHODS = {
   trunc,
   unbind,
   unflatten,
+  unfold,
   unique,
   uniqueConsecutive,
   unsqueeze,

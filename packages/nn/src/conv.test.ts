@@ -79,8 +79,8 @@ describe("bad arguments", () => {
     expect(make(3, 4, 3, { groups: 2 })).toThrow(
       "Conv2d: inChannels 3 and outChannels 4 must be divisible by groups 2",
     );
-    expect(make(1, 2, 3, { paddingMode: "reflect" })).toThrow(
-      'Conv2d: unknown paddingMode "reflect"; use one of "zeros"',
+    expect(make(1, 2, 3, { paddingMode: "mirror" })).toThrow(
+      'Conv2d: unknown paddingMode "mirror"; use one of "zeros", "reflect", "replicate", "circular"',
     );
     expect(make(1, 2, 3, 1, 2)).toThrow(
       "Conv2d: expected an object of options, got 1; write { stride: … } for stride, ",

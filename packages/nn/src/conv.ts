@@ -1,136 +1,218 @@
-import { ArgumentError, conv2d as conv2dOp, type Parameter, padZeros, scope, type Tensor } from "@descent/core";
+import { ArgumentError, convolution, type Parameter, pad, padZeros, scope, type Tensor } from "@descent/core";
 import { Module } from "./base.ts";
 import { onImages } from "./images.ts";
-import { checkSizes, oneOf, type Pair, pair, type Size2, withDefaults } from "./options.ts";
+import { checkSizes, oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { python } from "./repr.ts";
 import { weightAndBias } from "./variables.ts";
 
-/** How a convolution kernel moves over an image. */
-interface Moves {
+/** How a kernel moves over its input. */
+export interface Moves<S extends Size> {
   /** Default 1. */
-  readonly stride?: Size2;
-  /**
-   * Zeros on either side of each axis, default 0. `"same"` adds as many as keep the size (an odd one at the end) and needs stride 1;
-   * `"valid"` adds none.
-   */
-  readonly padding?: Size2 | "same" | "valid";
-  /** The distance of the pixels that a kernel sees. Default 1. */
-  readonly dilation?: Size2;
+  readonly stride?: S;
+  /** The distance of the elements that a kernel sees. Default 1. */
+  readonly dilation?: S;
   /** The number of independent parts into which the channels fall. Default 1. */
   readonly groups?: number;
 }
 
-/** Options of `conv2d`. */
-export interface FunctionalConv2dOptions extends Moves {
+interface Padded<S extends Size> extends Moves<S> {
+  /**
+   * Zeros on either side of each axis, default 0. `"same"` adds as many as keep the size (an odd one at the end) and needs stride 1;
+   * `"valid"` adds none.
+   */
+  readonly padding?: S | "same" | "valid";
+}
+
+/** Options of `conv1d`, `conv2d` and `conv3d`. */
+export interface FunctionalConvOptions<S extends Size> extends Padded<S> {
   /** `[O]`, default `null`. */
   readonly bias?: Tensor | null;
 }
+export type FunctionalConv1dOptions = FunctionalConvOptions<Size1>;
+export type FunctionalConv2dOptions = FunctionalConvOptions<Size2>;
+export type FunctionalConv3dOptions = FunctionalConvOptions<Size3>;
+
+type Convolve<S extends Size> = (x: Tensor, weight: Tensor, options?: FunctionalConvOptions<S>) => Tensor;
+
+/** The defaults. */
+export const MOVES = { stride: 1, padding: 0, dilation: 1, groups: 1 } as const;
+
+const convolver =
+  (n: number): Convolve<Size> =>
+  (x, weight, options = {}) => {
+    const op = `conv${n}d`;
+    const { bias, groups, ...moves } = withDefaults(op, options, { bias: null, ...MOVES });
+    const [stride, dilation] = [sizes(op, "stride", moves.stride, n), sizes(op, "dilation", moves.dilation, n)];
+    const frame = sides(op, moves.padding, weight.shape.slice(2), stride, dilation);
+    const even = frame.every(([before, after]) => before === after);
+    const attrs = { stride, padding: frame.map(([before]) => (even ? before : 0)), dilation, groups };
+    return onImages(x, n, (images) =>
+      even
+        ? convolution(images, weight, bias, attrs)
+        : scope(() => convolution(padZeros(images, frame), weight, bias, attrs)),
+    );
+  };
 
 /**
- * The cross-correlation of images `[N, C, H, W]`, or one `[C, H, W]`, with a weight `[O, C/groups, kh, kw]`, plus a bias `[O]`:
- * `[N, O, oh, ow]` with `oh = ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1`.
+ * The cross-correlation of sequences `[N, C, L]`, or one `[C, L]`, with a weight `[O, C/groups, k]`, plus a bias `[O]`: `[N, O, l]` with
+ * `l = ⌊(L + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1`.
  */
-export function conv2d(
-  x: Tensor,
-  weight: Tensor,
-  { bias = null, stride = 1, padding = 0, dilation = 1, groups = 1 }: FunctionalConv2dOptions = {},
-): Tensor {
-  const steps = pair("conv2d", "stride", stride);
-  const gaps = pair("conv2d", "dilation", dilation);
-  const [kh = 1, kw = 1] = weight.shape.slice(2);
-  const [rows, columns] = sides("conv2d", padding, [kh, kw], steps, gaps);
-  const even = rows[0] === rows[1] && columns[0] === columns[1];
-  const attrs = { stride: steps, padding: even ? ([rows[0], columns[0]] as const) : NONE, dilation: gaps, groups };
-  return onImages(x, (images) =>
-    even
-      ? conv2dOp(images, weight, bias, attrs)
-      : scope(() => conv2dOp(padZeros(images, [rows, columns]), weight, bias, attrs)),
-  );
-}
+export const conv1d: Convolve<Size1> = convolver(1);
+/**
+ * The cross-correlation of images `[N, C, H, W]`, or one `[C, H, W]`, with a weight `[O, C/groups, kh, kw]`, plus a bias `[O]`:
+ * `[N, O, oh, ow]`, sizes as in `conv1d`.
+ */
+export const conv2d: Convolve<Size2> = convolver(2);
+/**
+ * The cross-correlation of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`, with a weight `[O, C/groups, kd, kh, kw]`, plus a bias `[O]`:
+ * `[N, O, od, oh, ow]`, sizes as in `conv1d`.
+ */
+export const conv3d: Convolve<Size3> = convolver(3);
 
-const NONE: Pair = [0, 0];
-
-/** The zeros before and after each axis. */
+/** What stands before and after each axis. */
 function sides(
   op: string,
-  padding: Size2 | "same" | "valid",
-  kernel: Pair,
-  stride: Pair,
-  dilation: Pair,
-): readonly [rows: Pair, columns: Pair] {
+  padding: Size | "same" | "valid",
+  kernel: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+): (readonly [before: number, after: number])[] {
   if (typeof padding === "string") oneOf(op, "padding", padding, ["same", "valid"]);
-  if (padding === "valid") return [NONE, NONE];
-  if (padding === "same") {
-    if (stride[0] !== 1 || stride[1] !== 1)
-      throw new ArgumentError(op, `padding "same" needs stride 1, got [${stride}]`, "give the padding as numbers");
-    const split = (total: number): Pair => [Math.floor(total / 2), Math.ceil(total / 2)];
-    return [split(dilation[0] * (kernel[0] - 1)), split(dilation[1] * (kernel[1] - 1))];
-  }
-  const [height, width] = pair(op, "padding", padding);
-  return [
-    [height, height],
-    [width, width],
-  ];
+  if (padding !== "same")
+    return sizes(op, "padding", padding === "valid" ? 0 : padding, stride.length).map((n) => [n, n]);
+  if (stride.some((step) => step !== 1))
+    throw new ArgumentError(op, `padding "same" needs stride 1, got [${stride}]`, "give the padding as numbers");
+  return dilation.map((gap, i) => {
+    const total = gap * ((kernel[i] ?? 1) - 1);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  });
 }
 
-/** Options of `Conv2d`. */
-export interface Conv2dOptions extends Moves {
+/** Options of `Conv1d`, `Conv2d` and `Conv3d`. */
+export interface ConvOptions<S extends Size> extends Padded<S> {
   /** Whether a bias is added. Default true. */
   readonly bias?: boolean;
-  /** What stands around the image. Only `"zeros"`, the default. */
-  readonly paddingMode?: "zeros";
+  /** What stands around the input: zeros (default), its reflection, its edge, or its other end. */
+  readonly paddingMode?: "zeros" | "reflect" | "replicate" | "circular";
+}
+export type Conv1dOptions = ConvOptions<Size1>;
+export type Conv2dOptions = ConvOptions<Size2>;
+export type Conv3dOptions = ConvOptions<Size3>;
+
+interface Described {
+  readonly stride: Size;
+  readonly padding: Size | "same" | "valid";
+  readonly dilation: Size;
+  readonly outputPadding: Size;
+  readonly groups: number;
+  readonly bias: boolean;
+  readonly paddingMode: string;
+}
+
+/** Checks the sizes of a layer, and shows them as PyTorch does. */
+export function describe(
+  name: string,
+  n: number,
+  [inChannels, outChannels, kernelSize]: Channels,
+  options: Described,
+): { readonly kernel: readonly number[]; readonly text: string } {
+  const { stride, padding, dilation, groups, outputPadding, bias, paddingMode } = options;
+  checkSizes(name, { inChannels, outChannels, kernelSize, stride, dilation, groups });
+  checkSizes(name, { ...(typeof padding === "string" ? {} : { padding }), outputPadding }, 0);
+  if (inChannels % groups !== 0 || outChannels % groups !== 0)
+    throw new ArgumentError(
+      name,
+      `inChannels ${inChannels} and outChannels ${outChannels} must be divisible by groups ${groups}`,
+    );
+  const list = (what: string, size: Size): string => python(sizes(name, what, size, n));
+  const kernel = sizes(name, "kernelSize", kernelSize, n);
+  const parts = [`${inChannels}, ${outChannels}, kernel_size=${python(kernel)}, stride=${list("stride", stride)}`];
+  const add = (word: string, what: string, size: Size, usual: number): void => {
+    const text = list(what, size);
+    if (text !== list(what, usual)) parts.push(`${word}=${text}`);
+  };
+  if (typeof padding === "string") parts.push(`padding=${padding}`);
+  else add("padding", "padding", padding, 0);
+  add("dilation", "dilation", dilation, 1);
+  add("output_padding", "outputPadding", outputPadding, 0);
+  if (groups !== 1) parts.push(`groups=${groups}`);
+  if (!bias) parts.push("bias=False");
+  if (paddingMode !== "zeros") parts.push(`padding_mode=${paddingMode}`);
+  return { kernel, text: parts.join(", ") };
+}
+
+export type Channels = readonly [inChannels: number, outChannels: number, kernelSize: Size];
+
+abstract class Conv extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly #convolve: Convolve<Size>;
+  readonly #moves: Required<Padded<Size>>;
+  /** What the input is padded with first, and how: in all modes but zeros. */
+  readonly #frame: { readonly padding: readonly number[]; readonly mode: "reflect" | "replicate" | "circular" } | null;
+  readonly #text: string;
+
+  protected constructor(n: number, channels: Channels, options: ConvOptions<Size>) {
+    super();
+    const name = `Conv${n}d`;
+    const all = withDefaults(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
+    const { bias, paddingMode, ...moves } = all;
+    oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
+    const { kernel, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
+    const [stride, dilation] = [sizes(name, "stride", all.stride, n), sizes(name, "dilation", all.dilation, n)];
+    const padding = sides(name, all.padding, kernel, stride, dilation).reverse().flat();
+    this.#convolve = convolver(n);
+    this.#frame = paddingMode === "zeros" ? null : { padding, mode: paddingMode };
+    this.#moves = this.#frame === null ? moves : { ...moves, padding: 0 };
+    this.#text = text;
+    const shape = [channels[1], channels[0] / moves.groups, ...kernel];
+    ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias));
+  }
+
+  forward(x: Tensor): Tensor {
+    const options = { ...this.#moves, bias: this.bias };
+    if (this.#frame === null) return this.#convolve(x, this.weight, options);
+    const { padding, mode } = this.#frame;
+    return scope(() => this.#convolve(pad(x, padding, { mode }), this.weight, options));
+  }
+
+  protected override extraRepr(): string {
+    return this.#text;
+  }
+}
+
+/**
+ * A convolution over sequences: `[N, C, L] → [N, O, l]`, or the same without `N`. Weight `[O, C/groups, k]` and bias start uniform over
+ * `±1/√fanIn` with `fanIn = C/groups·k`.
+ */
+export class Conv1d extends Conv {
+  /** @internal */
+  static override readonly discreet: unknown = Conv1d;
+  constructor(inChannels: number, outChannels: number, kernelSize: Size1, options: Conv1dOptions = {}) {
+    super(1, [inChannels, outChannels, kernelSize], options);
+  }
 }
 
 /**
  * A convolution over images: `[N, C, H, W] → [N, O, oh, ow]`, or the same without `N`. Weight and bias start uniform over `±1/√fanIn` with
  * `fanIn = C/groups·kh·kw`.
  */
-export class Conv2d extends Module {
+export class Conv2d extends Conv {
   /** @internal */
   static override readonly discreet: unknown = Conv2d;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly #moves: Required<Moves>;
-
   constructor(inChannels: number, outChannels: number, kernelSize: Size2, options: Conv2dOptions = {}) {
-    super();
-    const { bias, paddingMode, ...moves } = withDefaults("Conv2d", options, {
-      stride: 1,
-      padding: 0,
-      dilation: 1,
-      groups: 1,
-      bias: true,
-      paddingMode: "zeros",
-    });
-    const { stride, padding, dilation, groups } = moves;
-    checkSizes("Conv2d", { inChannels, outChannels, kernelSize, stride, dilation, groups });
-    if (typeof padding !== "string") checkSizes("Conv2d", { padding }, 0);
-    oneOf("Conv2d", "paddingMode", paddingMode, ["zeros"]);
-    if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new ArgumentError(
-        "Conv2d",
-        `inChannels ${inChannels} and outChannels ${outChannels} must be divisible by groups ${groups}`,
-      );
-    const kernel = pair("Conv2d", "kernelSize", kernelSize);
-    sides("Conv2d", padding, kernel, pair("Conv2d", "stride", stride), pair("Conv2d", "dilation", dilation));
-    this.#moves = moves;
-    ({ weight: this.weight, bias: this.bias } = weightAndBias([outChannels, inChannels / groups, ...kernel], bias));
+    super(2, [inChannels, outChannels, kernelSize], options);
   }
+}
 
-  forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, { ...this.#moves, bias: this.bias });
-  }
-
-  protected override extraRepr(): string {
-    const { stride, padding, dilation, groups } = this.#moves;
-    const [outChannels, channels, ...kernel] = this.weight.shape as [number, number, number, number];
-    const both = (size: Size2): string => python(pair("Conv2d", "size", size));
-    const parts = [`${channels * groups}, ${outChannels}, kernel_size=${python(kernel)}, stride=${both(stride)}`];
-    if (typeof padding === "string") parts.push(`padding=${padding}`);
-    else if (both(padding) !== "(0, 0)") parts.push(`padding=${both(padding)}`);
-    if (both(dilation) !== "(1, 1)") parts.push(`dilation=${both(dilation)}`);
-    if (groups !== 1) parts.push(`groups=${groups}`);
-    if (this.bias === null) parts.push("bias=False");
-    return parts.join(", ");
+/**
+ * A convolution over volumes: `[N, C, D, H, W] → [N, O, od, oh, ow]`, or the same without `N`. Weight and bias start uniform over
+ * `±1/√fanIn` with `fanIn = C/groups·kd·kh·kw`.
+ */
+export class Conv3d extends Conv {
+  /** @internal */
+  static override readonly discreet: unknown = Conv3d;
+  constructor(inChannels: number, outChannels: number, kernelSize: Size3, options: Conv3dOptions = {}) {
+    super(3, [inChannels, outChannels, kernelSize], options);
   }
 }

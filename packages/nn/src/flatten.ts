@@ -1,5 +1,6 @@
-import type { Tensor } from "@descent/core";
+import { normalizeAxis, type Shape, ShapeError, show, sizeOf, type Tensor } from "@descent/core";
 import { Module } from "./base.ts";
+import { FunctionLayer } from "./function-layer.ts";
 import { withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
@@ -28,5 +29,26 @@ export class Flatten extends Module {
 
   protected override extraRepr(): string {
     return keywords({ ...this.#dims });
+  }
+}
+
+/** Divides the axis `dim` into axes of the given sizes, of which one may be −1: `[N, C·H·W] → [N, C, H, W]`. */
+export class Unflatten extends FunctionLayer {
+  /** @internal */
+  static override readonly discreet: unknown = Unflatten;
+  constructor(dim: number, unflattenedSize: Shape) {
+    super((x) => {
+      const axis = normalizeAxis("Unflatten", dim, x.ndim);
+      const size = x.shape[axis]!;
+      const known = sizeOf(unflattenedSize.filter((n) => n !== -1));
+      const sizes = unflattenedSize.map((n) => (n === -1 ? size / known : n));
+      if (sizes.length === 0 || !sizes.every((n) => Number.isInteger(n) && n >= 0) || sizeOf(sizes) !== size)
+        throw new ShapeError(
+          "Unflatten",
+          `axis ${dim} of ${show(x.shape)} does not divide into ${show(unflattenedSize)}`,
+          `the sizes must multiply to ${size}; one of them may be -1`,
+        );
+      return x.reshape(x.shape.toSpliced(axis, 1, ...sizes));
+    }, keywords({ dim, unflattenedSize }));
   }
 }

@@ -15,6 +15,9 @@ export {
   logSigmoid,
   mish,
   oneHot,
+  type PadMode,
+  type PadOptions,
+  pad,
   prelu,
   relu,
   relu6,
@@ -31,10 +34,38 @@ export {
   threshold,
 } from "@descent/core";
 export { type GELUOptions, gelu } from "./activation.ts";
-export { conv2d, type FunctionalConv2dOptions } from "./conv.ts";
+export {
+  type AdaptiveMaxPool,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+  type OutputSize,
+  type OutputSize1,
+  type OutputSize3,
+} from "./adaptive-pooling.ts";
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  type FunctionalConv1dOptions,
+  type FunctionalConv2dOptions,
+  type FunctionalConv3dOptions,
+  type FunctionalConvOptions,
+} from "./conv.ts";
+export {
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  type FunctionalConvTransposeOptions,
+} from "./conv-transpose.ts";
 export { dropout, type FunctionalDropoutOptions } from "./dropout.ts";
 export { embedding, embeddingBag, type FunctionalEmbeddingBagOptions } from "./embedding.ts";
+export { type InterpolateOptions, type InterpolationMode, interpolate } from "./interpolate.ts";
 export { type FunctionalLinearOptions, linear } from "./linear.ts";
+export { type LocalResponseNormOptions, localResponseNorm } from "./local-response-norm.ts";
 export {
   type CrossEntropyOptions,
   crossEntropy,
@@ -51,11 +82,29 @@ export {
 } from "./normalization.ts";
 export { type FunctionalRReLUOptions, rrelu } from "./parametric-activation.ts";
 export {
+  type AvgPool1dOptions,
   type AvgPool2dOptions,
-  adaptiveAvgPool2d,
+  type AvgPool3dOptions,
+  type AvgPoolOptions,
+  avgPool1d,
   avgPool2d,
+  avgPool3d,
+  type LPPool1dOptions,
+  type LPPool2dOptions,
+  type LPPool3dOptions,
+  type LPPoolOptions,
+  lpPool1d,
+  lpPool2d,
+  lpPool3d,
+  type MaxPool,
+  type MaxPool1dOptions,
   type MaxPool2dOptions,
+  type MaxPool3dOptions,
+  type MaxPoolOptions,
+  maxPool1d,
   maxPool2d,
-  type OutputSize,
+  maxPool3d,
 } from "./pooling.ts";
+export { channelShuffle, pixelShuffle, pixelUnshuffle } from "./shuffle.ts";
 export { type Along, type GumbelSoftmaxOptions, gumbelSoftmax, logSoftmax, softmax, softmin } from "./softmax.ts";
+export { fold, type UnfoldOptions, unfold } from "./unfold.ts";

@@ -15,19 +15,76 @@ export {
   Tanh,
   Tanhshrink,
 } from "./activation.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  type OutputSize,
+  type OutputSize1,
+  type OutputSize3,
+} from "./adaptive-pooling.ts";
 export { Module } from "./base.ts";
-export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export {
+  Conv1d,
+  type Conv1dOptions,
+  Conv2d,
+  type Conv2dOptions,
+  Conv3d,
+  type Conv3dOptions,
+  type ConvOptions,
+} from "./conv.ts";
+export {
+  ConvTranspose1d,
+  type ConvTranspose1dOptions,
+  ConvTranspose2d,
+  type ConvTranspose2dOptions,
+  ConvTranspose3d,
+  type ConvTranspose3dOptions,
+  type ConvTransposeOptions,
+} from "./conv-transpose.ts";
 export { Dropout, type DropoutOptions } from "./dropout.ts";
 export { type BagMode, Embedding, EmbeddingBag, type EmbeddingBagOptions, type EmbeddingOptions } from "./embedding.ts";
-export { Flatten, type FlattenOptions } from "./flatten.ts";
+export { Flatten, type FlattenOptions, Unflatten } from "./flatten.ts";
 export * as functional from "./functional.ts";
 export { functionalCall } from "./functional-call.ts";
 export { Identity } from "./identity.ts";
 export * as init from "./init.ts";
+export {
+  type InterpolateOptions,
+  type InterpolationMode,
+  Upsample,
+  type UpsampleOptions,
+  UpsamplingBilinear2d,
+  UpsamplingNearest2d,
+} from "./interpolate.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
+export { LocalResponseNorm, type LocalResponseNormOptions } from "./local-response-norm.ts";
 export { CrossEntropyLoss, type CrossEntropyOptions, type LossOptions, MSELoss } from "./loss.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from "./normalization.ts";
-export type { Size2 } from "./options.ts";
+export type { Size, Size1, Size2, Size3 } from "./options.ts";
+export {
+  CircularPad1d,
+  CircularPad2d,
+  CircularPad3d,
+  ConstantPad1d,
+  ConstantPad2d,
+  ConstantPad3d,
+  type Padding1,
+  type Padding2,
+  type Padding3,
+  ReflectionPad1d,
+  ReflectionPad2d,
+  ReflectionPad3d,
+  ReplicationPad1d,
+  ReplicationPad2d,
+  ReplicationPad3d,
+  ZeroPad1d,
+  ZeroPad2d,
+  ZeroPad3d,
+} from "./padding.ts";
 export {
   CELU,
   ELU,
@@ -44,12 +101,27 @@ export {
   Threshold,
 } from "./parametric-activation.ts";
 export {
-  AdaptiveAvgPool2d,
+  AvgPool1d,
+  type AvgPool1dOptions,
   AvgPool2d,
   type AvgPool2dOptions,
+  AvgPool3d,
+  type AvgPool3dOptions,
+  type AvgPoolOptions,
+  LPPool1d,
+  type LPPool1dOptions,
+  LPPool2d,
+  type LPPool2dOptions,
+  LPPool3d,
+  type LPPool3dOptions,
+  type LPPoolOptions,
+  MaxPool1d,
+  type MaxPool1dOptions,
   MaxPool2d,
   type MaxPool2dOptions,
-  type OutputSize,
+  MaxPool3d,
+  type MaxPool3dOptions,
+  type MaxPoolOptions,
 } from "./pooling.ts";
 export { type CellOptions, GRUCell, LSTMCell, RNNCell, type RNNCellOptions } from "./recurrent/cells.ts";
 export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from "./recurrent/layers.ts";
@@ -67,5 +139,7 @@ export {
 } from "./recurrent/packed.ts";
 export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.ts";
 export { type Layer, Sequential } from "./sequential.ts";
+export { ChannelShuffle, PixelShuffle, PixelUnshuffle } from "./shuffle.ts";
 export { type Along, LogSoftmax, Softmax, Softmax2d, Softmin } from "./softmax.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";
+export { Fold, Unfold, type UnfoldOptions } from "./unfold.ts";

@@ -1,8 +1,13 @@
 import { ArgumentError, type Reduction, show } from "@descent/core";
 
+/** One number for the axis of a sequence, alone or in a list. */
+export type Size1 = number | readonly [length: number];
 /** One number for both axes of an image, or one for each. */
-export type Size2 = number | Pair;
-export type Pair = readonly [height: number, width: number];
+export type Size2 = number | readonly [height: number, width: number];
+/** One number for all axes of a volume, or one for each. */
+export type Size3 = number | readonly [depth: number, height: number, width: number];
+/** One number for all axes, or one for each. */
+export type Size = number | readonly number[];
 
 /** The given options over the defaults. Names that are no option are rejected, and so is what is no object. */
 export function withDefaults<O extends object>(op: string, given: O, defaults: Required<O>): Required<O> {
@@ -52,9 +57,17 @@ export function checkFraction(op: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new ArgumentError(op, `${name} must lie in [0, 1], got ${value}`);
 }
 
-/** A size as height and width. */
-export function pair(op: string, name: string, size: Size2): Pair {
-  if (typeof size === "number") return [size, size];
-  if (size.length !== 2) throw new ArgumentError(op, `${name} must be a number or [height, width], got ${show(size)}`);
+/** A size as a list of one number for each of `n` axes. */
+export function sizes(op: string, name: string, size: Size, n: number): readonly number[] {
+  if (typeof size === "number") return Array<number>(n).fill(size);
+  checkCount(op, name, size, n);
   return size;
 }
+
+/** Throws unless a list has one item for each of `n` axes. */
+export function checkCount(op: string, name: string, list: readonly unknown[], n: number): void {
+  if (list.length !== n)
+    throw new ArgumentError(op, `${name} must be a number or [${NAMES.slice(-n).join(", ")}], got [${list}]`);
+}
+
+const NAMES = ["depth", "height", "width"];

@@ -97,7 +97,7 @@ describe("bad arguments", () => {
       "AdaptiveAvgPool2d: outputSize must be a positive integer, got [0,0]",
     );
     expect(() => new AdaptiveAvgPool2d([1, 2, 3] as never)).toThrow(
-      "AdaptiveAvgPool2d: outputSize must be a size or [height, width], got [1,2,3]",
+      "AdaptiveAvgPool2d: outputSize must be a number or [height, width], got [1,2,3]",
     );
   });
 

@@ -1,204 +1,297 @@
-import {
-  ArgumentError,
-  avgPool2d as avgPool2dOp,
-  maxPool2d as maxPool2dOp,
-  ShapeError,
-  scope,
-  show,
-  type Tensor,
-  tensor,
-} from "@descent/core";
-import { Module } from "./base.ts";
+import { ArgumentError, avgPool, maxPool, maxPoolIndices, scope, type Tensor } from "@descent/core";
+import { FunctionLayer } from "./function-layer.ts";
 import { onImages } from "./images.ts";
-import { checkSizes, pair, type Size2, withDefaults } from "./options.ts";
+import { checkSizes, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
-/** How a pooling window moves over an image. */
-interface Moves {
+/** How a pooling window moves over its input. */
+interface Moves<S extends Size> {
   /** Default (`null`): the size of the window, so that windows do not overlap. */
-  readonly stride?: Size2 | null;
-  /** What is added on either side of each axis, at most half of the window. Default 0. */
-  readonly padding?: Size2;
+  readonly stride?: S | null;
   /** Whether a last window may hang over the end, if it begins inside. Default false. */
   readonly ceilMode?: boolean;
 }
 
-/** Options of `maxPool2d`. */
-export interface MaxPool2dOptions extends Moves {
-  /** The distance of the pixels that a window sees. Default 1. */
-  readonly dilation?: Size2;
+interface PaddedMoves<S extends Size> extends Moves<S> {
+  /** What is added on either side of each axis, at most half of the window. Default 0. */
+  readonly padding?: S;
 }
 
-/** The largest element of each window of images `[N, C, H, W]`, or one `[C, H, W]`; the padding never wins. */
-export function maxPool2d(
-  x: Tensor,
-  kernelSize: Size2,
-  { stride = null, padding = 0, dilation = 1, ceilMode = false }: MaxPool2dOptions = {},
-): Tensor {
-  const window = {
-    kernel: pair("maxPool2d", "kernelSize", kernelSize),
-    stride: pair("maxPool2d", "stride", stride ?? kernelSize),
-    padding: pair("maxPool2d", "padding", padding),
-    dilation: pair("maxPool2d", "dilation", dilation),
-    ceilMode,
-  };
-  return onImages(x, (images) => maxPool2dOp(images, window));
+/** Options of `MaxPool1d`, `MaxPool2d` and `MaxPool3d`. */
+export interface MaxPoolOptions<S extends Size> extends PaddedMoves<S> {
+  /** The distance of the elements that a window sees. Default 1. */
+  readonly dilation?: S;
 }
+export type MaxPool1dOptions = MaxPoolOptions<Size1>;
+export type MaxPool2dOptions = MaxPoolOptions<Size2>;
+export type MaxPool3dOptions = MaxPoolOptions<Size3>;
 
-/** Options of `avgPool2d`. */
-export interface AvgPool2dOptions extends Moves {
+/** Options of `AvgPool1d`. */
+export interface AvgPool1dOptions extends PaddedMoves<Size1> {
+  /** Whether zeros of the padding count as elements. Default true. */
+  readonly countIncludePad?: boolean;
+}
+/** Options of `AvgPool2d` and `AvgPool3d`. */
+export interface AvgPoolOptions<S extends Size> extends PaddedMoves<S> {
   /** Whether zeros of the padding count as elements. Default true. */
   readonly countIncludePad?: boolean;
   /** What sums are divided by in place of the number of elements. Default `null`. */
   readonly divisorOverride?: number | null;
 }
+export type AvgPool2dOptions = AvgPoolOptions<Size2>;
+export type AvgPool3dOptions = AvgPoolOptions<Size3>;
 
-/** The mean of each window of images `[N, C, H, W]`, or one `[C, H, W]`. */
-export function avgPool2d(
-  x: Tensor,
-  kernelSize: Size2,
-  {
-    stride = null,
-    padding = 0,
-    ceilMode = false,
-    countIncludePad = true,
-    divisorOverride = null,
-  }: AvgPool2dOptions = {},
-): Tensor {
-  checkDivisor("avgPool2d", divisorOverride);
-  const window = {
-    kernel: pair("avgPool2d", "kernelSize", kernelSize),
-    stride: pair("avgPool2d", "stride", stride ?? kernelSize),
-    padding: pair("avgPool2d", "padding", padding),
-    dilation: [1, 1] as const,
+const MOVES = { stride: null, padding: 0, ceilMode: false } as const;
+const MAX = { stride: null, padding: 0, dilation: 1, ceilMode: false } as const;
+
+/** The defaults of averages; those of sequences have no divisor. */
+const averages = (n: number): Required<AvgPoolOptions<Size>> => {
+  const defaults = { ...MOVES, countIncludePad: true };
+  return n === 1 ? (defaults as Required<AvgPoolOptions<Size>>) : { ...defaults, divisorOverride: null };
+};
+
+/** A window over `n` axes. */
+function windowOf(
+  op: string,
+  n: number,
+  kernelSize: Size,
+  { stride, padding, dilation = 1, ceilMode }: Required<PaddedMoves<Size>> & { readonly dilation?: Size },
+) {
+  const list = (name: string, size: Size): readonly number[] => sizes(op, name, size, n);
+  return {
+    kernel: list("kernelSize", kernelSize),
+    stride: list("stride", stride ?? kernelSize),
+    padding: list("padding", padding),
+    dilation: list("dilation", dilation),
     ceilMode,
-    countIncludePad,
-    divisorOverride,
   };
-  return onImages(x, (images) => avgPool2dOp(images, window));
 }
+
+/** Values, or with `returnIndices` values and the int32 places in the flattened axes where they were. */
+export interface MaxPool<S extends Size> {
+  (x: Tensor, kernelSize: S, options: MaxPoolOptions<S> & { readonly returnIndices: true }): readonly [Tensor, Tensor];
+  (x: Tensor, kernelSize: S, options?: MaxPoolOptions<S> & { readonly returnIndices?: false }): Tensor;
+}
+
+function maxPooler(n: number): MaxPool<Size> {
+  const op = `maxPool${n}d`;
+  return ((x: Tensor, kernelSize: Size, options: MaxPoolOptions<Size> & { readonly returnIndices?: boolean } = {}) => {
+    const { returnIndices, ...moves } = withDefaults(op, options, { ...MAX, returnIndices: false });
+    const window = windowOf(op, n, kernelSize, moves);
+    const values = onImages(x, n, (images) => maxPool(images, window));
+    return returnIndices ? [values, onImages(x, n, (images) => maxPoolIndices(images, window))] : values;
+  }) as MaxPool<Size>;
+}
+
+/** The largest element of each window of sequences `[N, C, L]`, or one `[C, L]`; the padding never wins. */
+export const maxPool1d: MaxPool<Size1> = maxPooler(1);
+/** The largest element of each window of images `[N, C, H, W]`, or one `[C, H, W]`; the padding never wins. */
+export const maxPool2d: MaxPool<Size2> = maxPooler(2);
+/** The largest element of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`; the padding never wins. */
+export const maxPool3d: MaxPool<Size3> = maxPooler(3);
+
+type AvgPool<S extends Size, O> = (x: Tensor, kernelSize: S, options?: O) => Tensor;
+
+const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => {
+  const op = `avgPool${n}d`;
+  return (x, kernelSize, options = {}) => {
+    const { countIncludePad, divisorOverride = null, ...moves } = withDefaults(op, options, averages(n));
+    checkDivisor(op, divisorOverride);
+    const window = { ...windowOf(op, n, kernelSize, moves), countIncludePad, divisorOverride };
+    return onImages(x, n, (images) => avgPool(images, window));
+  };
+};
+
+/** The mean of each window of sequences `[N, C, L]`, or one `[C, L]`. */
+export const avgPool1d: AvgPool<Size1, AvgPool1dOptions> = avgPooler(1);
+/** The mean of each window of images `[N, C, H, W]`, or one `[C, H, W]`. */
+export const avgPool2d: AvgPool<Size2, AvgPool2dOptions> = avgPooler(2);
+/** The mean of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`. */
+export const avgPool3d: AvgPool<Size3, AvgPool3dOptions> = avgPooler(3);
 
 function checkDivisor(op: string, divisor: number | null): void {
   if (divisor !== null && !(Number.isFinite(divisor) && divisor !== 0))
     throw new ArgumentError(op, `divisorOverride must be a number other than 0, got ${divisor}`);
 }
 
-/** The size of the result of adaptive pooling; `null` keeps that of the image. */
-export type OutputSize = number | null | readonly [height: number | null, width: number | null];
+/** Options of `lpPool1d`, `lpPool2d`, `lpPool3d` and their layers. */
+export type LPPoolOptions<S extends Size> = Moves<S>;
+export type LPPool1dOptions = LPPoolOptions<Size1>;
+export type LPPool2dOptions = LPPoolOptions<Size2>;
+export type LPPool3dOptions = LPPoolOptions<Size3>;
 
-/**
- * The means of `outputSize` windows that divide images `[N, C, H, W]`, or one `[C, H, W]`, as evenly as integers allow: window `i` of `n`
- * goes from `⌊i·H/n⌋` to `⌈(i + 1)·H/n⌉`.
- */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
-  if ((x.ndim !== 3 && x.ndim !== 4) || x.shape.slice(-2).includes(0))
-    throw new ShapeError("adaptiveAvgPool2d", `expected images [N,C,H,W] that are not empty, got ${show(x.shape)}`);
-  const [height, width] = x.shape.slice(-2) as [number, number];
-  const [rows, columns] = outputPair("adaptiveAvgPool2d", outputSize);
-  const [oh, ow] = [rows ?? height, columns ?? width];
-  if (height % oh === 0 && width % ow === 0) return avgPool2d(x, [height / oh, width / ow]);
-  return scope(() => averaging(x, oh, height).matmul(x.matmul(averaging(x, ow, width), false, true)));
+type LPPoolFunction<S extends Size> = (
+  x: Tensor,
+  normType: number,
+  kernelSize: S,
+  options?: LPPoolOptions<S>,
+) => Tensor;
+
+const lpPooler = (n: number): LPPoolFunction<Size> => {
+  const op = `lpPool${n}d`;
+  return (x, normType, kernelSize, options = {}) => {
+    const moves = { ...withDefaults(op, options, { stride: null, ceilMode: false }), padding: 0 };
+    checkNorm(op, normType);
+    const window = windowOf(op, n, kernelSize, moves);
+    return scope(() =>
+      onImages(x, n, (images) => {
+        if (normType === Number.POSITIVE_INFINITY) return maxPool(images.abs(), window);
+        if (normType === Number.NEGATIVE_INFINITY) return maxPool(images.abs().neg(), window).neg();
+        const count = window.kernel.reduce((a, b) => a * b);
+        const mean = avgPool(images.pow(normType), { ...window, countIncludePad: true, divisorOverride: null });
+        // A sum of odd powers may be negative, whose root is not defined.
+        return mean
+          .sign()
+          .mul(mean.abs().relu())
+          .mul(count)
+          .pow(1 / normType);
+      }),
+    );
+  };
+};
+
+function checkNorm(op: string, normType: number): void {
+  if (Number.isNaN(normType) || normType === 0)
+    throw new ArgumentError(op, `normType must be a number other than 0, got ${normType}`);
 }
 
-/** The matrix `[to, from]` that takes the mean of each window of one axis. */
-function averaging({ dtype, backend }: Tensor, to: number, from: number): Tensor {
-  const matrix = Array.from({ length: to }, (_, i) => {
-    const [start, end] = [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)];
-    return Array.from({ length: from }, (_, k) => (k >= start && k < end ? 1 / (end - start) : 0));
-  });
-  return tensor(matrix, { dtype, backend });
-}
+/** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of sequences `[N, C, L]`, or one `[C, L]`. */
+export const lpPool1d: LPPoolFunction<Size1> = lpPooler(1);
+/** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of images `[N, C, H, W]`, or one `[C, H, W]`. */
+export const lpPool2d: LPPoolFunction<Size2> = lpPooler(2);
+/** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`. */
+export const lpPool3d: LPPoolFunction<Size3> = lpPooler(3);
 
-function outputPair(op: string, size: OutputSize): readonly [number | null, number | null] {
-  const both = typeof size === "object" && size !== null ? size : ([size, size] as const);
-  if (both.length !== 2)
-    throw new ArgumentError(op, `outputSize must be a size or [height, width], got [${both as readonly unknown[]}]`);
-  checkSizes(op, { outputSize: both.filter((n) => n !== null) });
-  return both;
-}
-
-function checkWindow(op: string, kernelSize: Size2, stride: Size2 | null, padding: Size2, dilation: Size2): void {
+function checkWindow(
+  op: string,
+  n: number,
+  kernelSize: Size,
+  moves: Required<PaddedMoves<Size>> & { readonly dilation?: Size },
+): void {
+  const { stride, padding, dilation = 1 } = moves;
   checkSizes(op, { kernelSize, stride: stride ?? kernelSize, dilation });
   checkSizes(op, { padding }, 0);
-  for (const [name, size] of Object.entries({ kernelSize, stride: stride ?? kernelSize, padding, dilation }))
-    pair(op, name, size);
+  windowOf(op, n, kernelSize, moves);
+}
+
+abstract class AnyMaxPool extends FunctionLayer {
+  protected constructor(n: number, kernelSize: Size, options: MaxPoolOptions<Size>) {
+    const all = withDefaults(`MaxPool${n}d`, options, MAX);
+    checkWindow(`MaxPool${n}d`, n, kernelSize, all);
+    const { stride, padding, dilation, ceilMode } = all;
+    const pool = maxPooler(n);
+    super(
+      (x) => pool(x, kernelSize, all),
+      keywords({ kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode }),
+    );
+  }
+}
+
+/** Takes the largest element of each window: `[N, C, L] → [N, C, l]`, or the same without `N`. */
+export class MaxPool1d extends AnyMaxPool {
+  /** @internal */
+  static override readonly discreet: unknown = MaxPool1d;
+  constructor(kernelSize: Size1, options: MaxPool1dOptions = {}) {
+    super(1, kernelSize, options);
+  }
 }
 
 /** Takes the largest element of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
-export class MaxPool2d extends Module {
+export class MaxPool2d extends AnyMaxPool {
   /** @internal */
   static override readonly discreet: unknown = MaxPool2d;
-  readonly #kernelSize: Size2;
-  readonly #options: Required<MaxPool2dOptions>;
-
   constructor(kernelSize: Size2, options: MaxPool2dOptions = {}) {
-    super();
-    const all = withDefaults("MaxPool2d", options, { stride: null, padding: 0, dilation: 1, ceilMode: false });
-    checkWindow("MaxPool2d", kernelSize, all.stride, all.padding, all.dilation);
-    this.#kernelSize = kernelSize;
-    this.#options = all;
+    super(2, kernelSize, options);
   }
+}
 
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.#kernelSize, this.#options);
+/** Takes the largest element of each window: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
+export class MaxPool3d extends AnyMaxPool {
+  /** @internal */
+  static override readonly discreet: unknown = MaxPool3d;
+  constructor(kernelSize: Size3, options: MaxPool3dOptions = {}) {
+    super(3, kernelSize, options);
   }
+}
 
-  protected override extraRepr(): string {
-    const { stride, padding, dilation, ceilMode } = this.#options;
-    const kernelSize = this.#kernelSize;
-    return keywords({ kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode });
+abstract class AnyAvgPool extends FunctionLayer {
+  protected constructor(n: number, kernelSize: Size, options: AvgPoolOptions<Size>) {
+    const op = `AvgPool${n}d`;
+    const all = withDefaults(op, options, averages(n));
+    checkWindow(op, n, kernelSize, all);
+    checkDivisor(op, all.divisorOverride ?? null);
+    const pool = avgPooler(n);
+    // PyTorch shows the sizes of a sequence as lists, those of images as they were given.
+    const show = (size: Size): Size => (n === 1 ? sizes(op, "size", size, 1) : size);
+    const { stride, padding } = all;
+    super(
+      (x) => pool(x, kernelSize, all),
+      keywords({ kernelSize: show(kernelSize), stride: show(stride ?? kernelSize), padding: show(padding) }),
+    );
+  }
+}
+
+/** Takes the mean of each window: `[N, C, L] → [N, C, l]`, or the same without `N`. */
+export class AvgPool1d extends AnyAvgPool {
+  /** @internal */
+  static override readonly discreet: unknown = AvgPool1d;
+  constructor(kernelSize: Size1, options: AvgPool1dOptions = {}) {
+    super(1, kernelSize, options);
   }
 }
 
 /** Takes the mean of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
-export class AvgPool2d extends Module {
+export class AvgPool2d extends AnyAvgPool {
   /** @internal */
   static override readonly discreet: unknown = AvgPool2d;
-  readonly #kernelSize: Size2;
-  readonly #options: Required<AvgPool2dOptions>;
-
   constructor(kernelSize: Size2, options: AvgPool2dOptions = {}) {
-    super();
-    const all = withDefaults("AvgPool2d", options, {
-      stride: null,
-      padding: 0,
-      ceilMode: false,
-      countIncludePad: true,
-      divisorOverride: null,
-    });
-    checkWindow("AvgPool2d", kernelSize, all.stride, all.padding, 1);
-    checkDivisor("AvgPool2d", all.divisorOverride);
-    this.#kernelSize = kernelSize;
-    this.#options = all;
-  }
-
-  forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.#kernelSize, this.#options);
-  }
-
-  protected override extraRepr(): string {
-    const { stride, padding } = this.#options;
-    return keywords({ kernelSize: this.#kernelSize, stride: stride ?? this.#kernelSize, padding });
+    super(2, kernelSize, options);
   }
 }
 
-/** Takes means over windows that divide images of any size into `outputSize` parts; `null` keeps the size of an axis. */
-export class AdaptiveAvgPool2d extends Module {
+/** Takes the mean of each window: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
+export class AvgPool3d extends AnyAvgPool {
   /** @internal */
-  static override readonly discreet: unknown = AdaptiveAvgPool2d;
-  readonly #outputSize: OutputSize;
-
-  constructor(outputSize: OutputSize) {
-    super();
-    outputPair("AdaptiveAvgPool2d", outputSize);
-    this.#outputSize = outputSize;
+  static override readonly discreet: unknown = AvgPool3d;
+  constructor(kernelSize: Size3, options: AvgPool3dOptions = {}) {
+    super(3, kernelSize, options);
   }
+}
 
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.#outputSize);
+abstract class AnyLPPool extends FunctionLayer {
+  protected constructor(n: number, normType: number, kernelSize: Size, options: LPPoolOptions<Size>) {
+    const op = `LPPool${n}d`;
+    const all = withDefaults(op, options, { stride: null, ceilMode: false });
+    checkNorm(op, normType);
+    checkWindow(op, n, kernelSize, { ...all, padding: 0 });
+    const pool = lpPooler(n);
+    super((x) => pool(x, normType, kernelSize, all), keywords({ normType, kernelSize, ...all }));
   }
+}
 
-  protected override extraRepr(): string {
-    return keywords({ outputSize: this.#outputSize });
+/** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, L] → [N, C, l]`, or the same without `N`. */
+export class LPPool1d extends AnyLPPool {
+  /** @internal */
+  static override readonly discreet: unknown = LPPool1d;
+  constructor(normType: number, kernelSize: Size1, options: LPPool1dOptions = {}) {
+    super(1, normType, kernelSize, options);
+  }
+}
+
+/** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
+export class LPPool2d extends AnyLPPool {
+  /** @internal */
+  static override readonly discreet: unknown = LPPool2d;
+  constructor(normType: number, kernelSize: Size2, options: LPPool2dOptions = {}) {
+    super(2, normType, kernelSize, options);
+  }
+}
+
+/** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
+export class LPPool3d extends AnyLPPool {
+  /** @internal */
+  static override readonly discreet: unknown = LPPool3d;
+  constructor(normType: number, kernelSize: Size3, options: LPPool3dOptions = {}) {
+    super(3, normType, kernelSize, options);
   }
 }

@@ -8,8 +8,12 @@ export const parameter = (value: () => Tensor): Parameter => scope(() => new Par
 export const buffer = (value: () => Tensor): Buffer => scope(() => new Buffer(value()));
 
 /** Weight `[out, in, …]` and bias `[out]` as PyTorch's linear and convolution layers begin: uniform over `±1/√fanIn`, the weight drawn first. */
-export function weightAndBias(shape: Shape, bias: boolean): { weight: Parameter; bias: Parameter | null } {
+export function weightAndBias(
+  shape: Shape,
+  bias: boolean,
+  outputs: number = shape[0]!,
+): { weight: Parameter; bias: Parameter | null } {
   const bound = 1 / Math.sqrt(fanIn(shape));
   const weight = parameter(() => kaimingUniform(shape, { a: Math.sqrt(5) }));
-  return { weight, bias: bias ? parameter(() => uniform(-bound, bound, [shape[0]!])) : null };
+  return { weight, bias: bias ? parameter(() => uniform(-bound, bound, [outputs])) : null };
 }

@@ -1,4 +1,4 @@
-import { cat, einsum, stack, type Tensor, where } from "@descent/core";
+import { cat, einsum, pad, stack, type Tensor, where } from "@descent/core";
 import { functional } from "@descent/nn";
 import type { FunctionCase } from "./golden.ts";
 
@@ -19,7 +19,9 @@ type Arguments = Readonly<
     | "alpha"
     | "beta"
     | "threshold"
-    | "negativeSlope",
+    | "negativeSlope"
+    | "padding"
+    | "value",
     never
   >
 >;
@@ -80,6 +82,7 @@ export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   flip: ({ a }, { dims }) => a!.flip(dims),
   tril: ({ a }, { diagonal }) => a!.tril(diagonal),
   expand: ({ a }, { shape }) => a!.expand(shape),
+  pad: ({ a }, { padding, value }) => pad(a!, padding, { value }),
   cat: ({ a, b }, { dim }) => cat([a!, b!], dim),
   stack: ({ a, b }, { dim }) => stack([a!, b!], dim),
   einsum: (inputs, { equation }) => einsum(equation, Object.values(inputs)),

@@ -48,7 +48,10 @@ const sized =
 /** How a module of modules.json is made. */
 export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>> = {
   Linear: sized(nn.Linear, "inFeatures", "outFeatures"),
+  Conv1d: sized(nn.Conv1d, "inChannels", "outChannels", "kernelSize"),
   Conv2d: sized(nn.Conv2d, "inChannels", "outChannels", "kernelSize"),
+  Conv3d: sized(nn.Conv3d, "inChannels", "outChannels", "kernelSize"),
+  ConvTranspose2d: sized(nn.ConvTranspose2d, "inChannels", "outChannels", "kernelSize"),
   BatchNorm1d: sized(nn.BatchNorm1d, "numFeatures"),
   BatchNorm2d: sized(nn.BatchNorm2d, "numFeatures"),
   LayerNorm: sized(nn.LayerNorm, "normalizedShape"),
@@ -60,6 +63,12 @@ export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>>
   RNN: sized(nn.RNN, "inputSize", "hiddenSize"),
   LSTM: sized(nn.LSTM, "inputSize", "hiddenSize"),
   GRU: sized(nn.GRU, "inputSize", "hiddenSize"),
+  LocalResponseNorm: sized(nn.LocalResponseNorm, "size"),
+  PixelShuffle: ({ upscaleFactor }) => new nn.PixelShuffle(upscaleFactor as number),
+  ReflectionPad2d: ({ padding }) => new nn.ReflectionPad2d(padding as nn.Padding2),
+  Unfold: sized(nn.Unfold, "kernelSize"),
+  Upsample: sized(nn.Upsample),
+  AdaptiveMaxPool2d: ({ outputSize }) => new nn.AdaptiveMaxPool2d(outputSize as nn.OutputSize),
   AdaptiveAvgPool2d: ({ outputSize }) => new nn.AdaptiveAvgPool2d(outputSize as nn.OutputSize),
 };
 

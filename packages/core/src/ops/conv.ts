@@ -6,15 +6,16 @@ import { add } from "./elementwise.ts";
 import { matmul } from "./matmul.ts";
 import { expand, gatherView, permute, reshape } from "./movement.ts";
 import { sum } from "./sum.ts";
-import { foldWindows, frame, type Pair, positions, type Window, windowView } from "./windows.ts";
+import { AXES, foldWindows, frame, type Pair, positions, type Window, windowView } from "./windows.ts";
 
 /** How a convolution kernel moves over the image, and into how many independent groups the channels fall. */
-export interface Conv2dAttrs {
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
+export interface ConvAttrs<S extends Shape = Shape> {
+  readonly stride: S;
+  readonly padding: S;
+  readonly dilation: S;
   readonly groups: number;
 }
+export type Conv2dAttrs = ConvAttrs<Pair>;
 
 const windowOf = (attrs: Conv2dAttrs, weight: Shape): Window => ({ ...attrs, kernel: [weight[2]!, weight[3]!] });
 
@@ -31,30 +32,49 @@ function columns(x: Tensor, window: Window, count: Pair, groups: number): Tensor
 /** `[O, C/groups, kh, kw]` → `[1, groups, O/groups, C/groups·kh·kw]`. */
 const matrix = (weight: Tensor, groups: number): Tensor => reshape(weight, [1, groups, weight.shape[0]! / groups, -1]);
 
+/** @internal Checks the operands of a convolution over one to three axes and returns the shape of its result. */
+export function convShape(op: string, [x, weight, bias]: ConvShapes, attrs: ConvAttrs): Shape {
+  const { groups } = attrs;
+  checkRanks(op, "O,C/groups", x, weight, attrs);
+  if (x[1] !== weight[1]! * groups || weight[0]! % groups !== 0)
+    throw new ShapeError(
+      op,
+      `the channels of the input ${show(x)} and the weight ${show(weight)} do not fit ${groups} group(s)`,
+      `the input needs ${weight[1]! * groups} channels, and groups must divide the outputs`,
+    );
+  checkBias(op, bias, weight[0]!, weight);
+  return [x[0]!, weight[0]!, ...positions(op, x, { ...attrs, kernel: weight.slice(2) })];
+}
+
+/** @internal The shapes of an image, a weight and a bias. */
+export type ConvShapes = readonly [x: Shape, weight: Shape, bias: Shape | null];
+
+const KERNELS = ["", "k", "kh,kw", "kd,kh,kw"];
+
+/** @internal */
+export function checkRanks(op: string, channels: string, x: Shape, weight: Shape, { stride }: ConvAttrs): void {
+  const n = stride.length;
+  if (x.length !== n + 2 || weight.length !== n + 2)
+    throw new ShapeError(
+      op,
+      `expected an input [N,C,${AXES[n]}] and a weight [${channels},${KERNELS[n]}], got ${show(x)} and ${show(weight)}`,
+      "unsqueeze(0) makes a batch of a single image",
+    );
+}
+
+/** @internal */
+export function checkBias(op: string, bias: Shape | null, outputs: number, weight: Shape): void {
+  if (bias !== null && (bias.length !== 1 || bias[0] !== outputs))
+    throw new ShapeError(
+      op,
+      `the bias ${show(bias)} must have the ${outputs} outputs of the weight ${show(weight)}`,
+      `pass a bias of shape [${outputs}] or null`,
+    );
+}
+
 const conv2dOp: Op<[x: Tensor, weight: Tensor, bias: Tensor | null], Conv2dAttrs> = composite({
   name: "conv2d",
-  shape: ([x, weight, bias], attrs) => {
-    const { groups } = attrs;
-    if (x.length !== 4 || weight.length !== 4)
-      throw new ShapeError(
-        "conv2d",
-        `expected an input [N,C,H,W] and a weight [O,C/groups,kh,kw], got ${show(x)} and ${show(weight)}`,
-        "unsqueeze(0) makes a batch of a single image",
-      );
-    if (x[1] !== weight[1]! * groups || weight[0]! % groups !== 0)
-      throw new ShapeError(
-        "conv2d",
-        `the channels of the input ${show(x)} and the weight ${show(weight)} do not fit ${groups} group(s)`,
-        `the input needs ${weight[1]! * groups} channels, and groups must divide the outputs`,
-      );
-    if (bias !== null && (bias.length !== 1 || bias[0] !== weight[0]))
-      throw new ShapeError(
-        "conv2d",
-        `the bias ${show(bias)} must have the ${weight[0]} outputs of the weight ${show(weight)}`,
-        `pass a bias of shape [${weight[0]}] or null`,
-      );
-    return [x[0]!, weight[0]!, ...positions("conv2d", x, windowOf(attrs, weight))];
-  },
+  shape: (shapes, attrs) => convShape("conv2d", shapes, attrs),
   dtype: floating("conv2d"),
   decompose: ([x, weight, bias], attrs) => {
     const window = windowOf(attrs, weight.shape);
@@ -74,7 +94,8 @@ const conv2dOp: Op<[x: Tensor, weight: Tensor, bias: Tensor | null], Conv2dAttrs
 
 const sumPerChannel = (g: Tensor): Tensor => sum(g, [0, 2, 3]);
 
-const conv2dInputGrad: Op<[g: Tensor, weight: Tensor], Conv2dAttrs & { readonly image: Shape }> = composite({
+/** @internal The adjoint of a convolution in its image: what a transposed convolution computes. */
+export const conv2dInputGrad: Op<[g: Tensor, weight: Tensor], Conv2dAttrs & { readonly image: Shape }> = composite({
   name: "conv2dInputGrad",
   shape: (_, { image }) => image,
   decompose: ([g, weight], { image, ...attrs }) => {

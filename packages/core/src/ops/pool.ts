@@ -9,14 +9,16 @@ import { div, eq, mul, where } from "./elementwise.ts";
 import { expand, gatherView, reshape, unsqueeze } from "./movement.ts";
 import { amax, argmax } from "./reduce.ts";
 import { sum } from "./sum.ts";
-import { foldWindows, frame, type Pair, positions, type Window, type WindowAxis, windowView } from "./windows.ts";
+import { AXES, foldWindows, frame, type Pair, positions, type Window, type WindowAxis, windowView } from "./windows.ts";
 
 const ORDER: readonly WindowAxis[] = ["N", "C", "oh", "ow", "kh", "kw"];
 
-function pooledShape(op: string, x: Shape, window: Window): Shape {
-  if (x.length !== 4)
-    throw new ShapeError(op, `expected images [N,C,H,W], got ${show(x)}`, "unsqueeze() what is missing");
-  if (window.padding.some((n, axis) => n > window.kernel[axis]! / 2))
+/** @internal Checks images with one to three axes and a window over them, and returns the shape of the result. */
+export function pooledShape(op: string, x: Shape, window: Window<Shape>): Shape {
+  const n = window.kernel.length;
+  if (x.length !== n + 2)
+    throw new ShapeError(op, `expected images [N,C,${AXES[n]}], got ${show(x)}`, "unsqueeze() what is missing");
+  if (window.padding.some((size, axis) => size > window.kernel[axis]! / 2))
     throw new ArgumentError(
       op,
       `the padding ${show(window.padding)} is more than half of the kernel ${show(window.kernel)}`,
@@ -88,7 +90,7 @@ const maxPool2dPick: Op<[v: Tensor, x: Tensor], Window> = composite({
 export const maxPool2d = (x: Tensor, window: Window): Tensor => maxPool2dOp([x], window);
 
 /** A window that averages. */
-export interface AvgWindow extends Window {
+export interface AvgWindow<S extends Shape = Pair> extends Window<S> {
   /** Whether zeros of the padding count as elements. */
   readonly countIncludePad: boolean;
   /** What sums are divided by, in place of the number of elements. */

@@ -1,0 +1,97 @@
+import { ArgumentError, ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
+import { show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { full, tensor } from "./creation.ts";
+import { takeOp } from "./indexing.ts";
+import { cat } from "./join.ts";
+import { narrow, padZeros } from "./movement.ts";
+
+/** What stands around a tensor: one number, its reflection without the edge itself, its edge, or its other end. */
+export type PadMode = "constant" | "reflect" | "replicate" | "circular";
+
+/** Options of `pad`. */
+export interface PadOptions {
+  /** Default `"constant"`. */
+  readonly mode?: PadMode;
+  /** The number of `"constant"`. Default 0. */
+  readonly value?: number;
+}
+
+/** Which element of an axis stands at place `i`, which may lie beyond its ends. */
+const SOURCES: Record<Exclude<PadMode, "constant">, (i: number, size: number) => number> = {
+  reflect: (i, size) => (i < 0 ? -i : i < size ? i : 2 * (size - 1) - i),
+  replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  circular: (i, size) => (i + size) % size,
+};
+
+/**
+ * More elements around `x`: `padding` lists how many stand before and after each axis, from the last axis backwards, `[left, right, top,
+ * bottom, …]`. Negative ones crop. `"reflect"` pads less than the size of an axis, `"circular"` at most that; all modes but `"constant"`
+ * pad the last one, two or three axes of a tensor that has one or two more.
+ */
+export function pad(x: Tensor, padding: readonly number[], { mode = "constant", value = 0 }: PadOptions = {}): Tensor {
+  const n = padding.length / 2;
+  if (!Number.isInteger(n) || n > x.ndim || !padding.every(Number.isInteger))
+    throw new ArgumentError(
+      "pad",
+      `the padding ${show(padding)} does not fit ${show(x.shape)}`,
+      "list two integers for each axis, from the last axis backwards",
+    );
+  if (mode !== "constant" && !(mode in SOURCES))
+    throw new ArgumentError(
+      "pad",
+      `unknown mode "${mode}"`,
+      `use one of "constant", "${Object.keys(SOURCES).join('", "')}"`,
+    );
+  if (mode !== "constant" && (n < 1 || n > 3 || x.ndim - n < 1 || x.ndim - n > 2))
+    throw new ShapeError(
+      "pad",
+      `mode "${mode}" cannot pad ${n} axes of ${show(x.shape)}`,
+      "pad the last 1, 2 or 3 axes of a tensor that has one or two more",
+    );
+  // From the first axis on.
+  const sides = Array.from({ length: n }, (_, i) => padding.slice(2 * (n - 1 - i), 2 * (n - i)) as [number, number]);
+  sides.forEach(([before, after], i) => {
+    checkSides(x, x.ndim - n + i, before, after, mode);
+  });
+  return scope(() => {
+    if (mode !== "constant") return sides.reduce((y, side, i) => along(y, x.ndim - n + i, side, SOURCES[mode]), x);
+    const cropped = sides.reduce((y, [before, after], i) => {
+      const [axis, start] = [x.ndim - n + i, Math.max(0, -before)];
+      const length = y.shape[axis]! - start + Math.min(0, after);
+      return length === y.shape[axis] ? y : narrow(y, axis, start, length);
+    }, x);
+    const more = sides.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
+    if (value === 0) return padZeros(cropped, more);
+    const like = { dtype: x.dtype, backend: x.backend };
+    return more.reduce((y, side, i) => {
+      const axis = x.ndim - n + i;
+      const [before, after] = side.map((size) => (size === 0 ? [] : [full(y.shape.with(axis, size), value, like)]));
+      return side[0] + side[1] === 0 ? y : cat([...before!, y, ...after!], axis);
+    }, cropped);
+  });
+}
+
+function checkSides({ shape }: Tensor, axis: number, before: number, after: number, mode: PadMode): void {
+  const size = shape[axis]!;
+  const most = mode === "reflect" ? size - 1 : mode === "circular" ? size : Number.POSITIVE_INFINITY;
+  const left = size + Math.min(0, before) + Math.min(0, after);
+  const least = mode === "constant" ? 0 : 1;
+  if (Math.max(before, after) > most || left < least || size + before + after < least)
+    throw new ShapeError(
+      "pad",
+      `mode "${mode}" cannot pad axis ${axis} of ${show(shape)} by ${show([before, after])}`,
+      most < Number.POSITIVE_INFINITY ? `pad it by at most ${most}` : "crop less of it",
+    );
+}
+
+/** One axis, with elements of its own around it. */
+function along(x: Tensor, axis: number, [before, after]: Pair, source: (i: number, size: number) => number): Tensor {
+  if (before === 0 && after === 0) return x;
+  const size = x.shape[axis]!;
+  const index = Array.from({ length: size + before + after }, (_, i) => source(i - before, size));
+  return takeOp([x, tensor(index, { dtype: "int32", backend: x.backend })], axis);
+}
+
+type Pair = readonly [before: number, after: number];

@@ -1,0 +1,48 @@
+import { avgPool, pad, ShapeError, scope, show, type Tensor } from "@descent/core";
+import { FunctionLayer } from "./function-layer.ts";
+import { checkSizes, withDefaults } from "./options.ts";
+import { python } from "./repr.ts";
+
+/** Options of `localResponseNorm` and `LocalResponseNorm`. */
+export interface LocalResponseNormOptions {
+  /** What the mean square is multiplied by. Default 1e-4. */
+  readonly alpha?: number;
+  /** The exponent. Default 0.75. */
+  readonly beta?: number;
+  /** What is added. Default 1. */
+  readonly k?: number;
+}
+
+const DEFAULTS = { alpha: 1e-4, beta: 0.75, k: 1 };
+
+/**
+ * `[N, C, …]` divided by `(k + α·m)^β`, where `m` is the mean square of `size` channels around each, zeros beyond the first and last
+ * (Krizhevsky et al. 2012).
+ */
+export function localResponseNorm(x: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  const { alpha, beta, k } = withDefaults("localResponseNorm", options, DEFAULTS);
+  checkSizes("localResponseNorm", { size });
+  if (x.ndim < 3)
+    throw new ShapeError("localResponseNorm", `expected [N,C,…] with at least 3 axes, got ${show(x.shape)}`);
+  if (x.numel() === 0) return x;
+  const window = { kernel: [size, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
+  return scope(() => {
+    const squares = x.square().reshape([x.shape[0]!, 1, x.shape[1]!, -1]);
+    const framed = pad(squares, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
+    const mean = avgPool(framed, { ...window, countIncludePad: true, divisorOverride: null });
+    return x.div(mean.reshape(x.shape).mul(alpha).add(k).pow(beta));
+  });
+}
+
+/** Divides by the size of the channels around, `[N, C, …] → [N, C, …]` (Krizhevsky et al. 2012). */
+export class LocalResponseNorm extends FunctionLayer {
+  /** @internal */
+  static override readonly discreet: unknown = LocalResponseNorm;
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
+    const all = withDefaults("LocalResponseNorm", options, DEFAULTS);
+    checkSizes("LocalResponseNorm", { size });
+    const float = (value: number): string => (Number.isInteger(value) ? `${value}.0` : python(value));
+    const { alpha, beta, k } = all;
+    super((x) => localResponseNorm(x, size, all), `${size}, alpha=${float(alpha)}, beta=${float(beta)}, k=${float(k)}`);
+  }
+}
