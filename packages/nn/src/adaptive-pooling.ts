@@ -12,7 +12,7 @@ import {
 } from "@descent/core";
 import { FunctionLayer } from "./function-layer.ts";
 import { onImages } from "./images.ts";
-import { checkCount, checkSizes, withDefaults } from "./options.ts";
+import { checkSizes, spread, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
 /** The size of the result of adaptive pooling of sequences; `null` keeps that of the input. */
@@ -27,8 +27,7 @@ type AdaptivePool<S> = (x: Tensor, outputSize: S) => Tensor;
 
 /** The size of each axis of the result, `null` where it stays. */
 function outputSizes(op: string, size: AnyOutputSize, n: number): readonly (number | null)[] {
-  const list = typeof size === "number" || size === null ? Array<number | null>(n).fill(size) : size;
-  checkCount(op, "outputSize", list, n);
+  const list = spread(op, "outputSize", size, n);
   checkSizes(op, { outputSize: list.filter((target) => target !== null) });
   return list;
 }
@@ -111,14 +110,14 @@ function maximizer(n: number): AdaptiveMaxPool<AnyOutputSize> {
     const axes = axesOf(op, x, outputSize, n);
     const widths = axes.map((axis) => Math.max(...windowsOf(axis).map(([start, end]) => end - start)));
     const window = tiles(widths);
-    const values = onImages(x, n, (images) => scope(() => maxPool(spread(images, axes, widths), window)));
+    const values = onImages(x, n, (images) => scope(() => maxPool(laidOut(images, axes, widths), window)));
     if (!returnIndices) return values;
     const indices = onImages(x, n, (images) =>
       scope(() => {
         const sizes = images.shape.slice(2);
         const places = arange(0, sizeOf(sizes), 1, { backend: x.backend }).reshape([1, 1, ...sizes]);
-        const winners = maxPoolIndices(spread(images, axes, widths), window);
-        return spread(places, axes, widths).flatten().indexSelect(0, winners.flatten()).reshape(winners.shape);
+        const winners = maxPoolIndices(laidOut(images, axes, widths), window);
+        return laidOut(places, axes, widths).flatten().indexSelect(0, winners.flatten()).reshape(winners.shape);
       }),
     );
     return [values, indices];
@@ -126,7 +125,7 @@ function maximizer(n: number): AdaptiveMaxPool<AnyOutputSize> {
 }
 
 /** The windows of all axes one after the other, of one width: the last element of a shorter one is repeated and never wins alone. */
-const spread = (x: Tensor, axes: readonly Axis[], widths: readonly number[]): Tensor =>
+const laidOut = (x: Tensor, axes: readonly Axis[], widths: readonly number[]): Tensor =>
   axes.reduce((y, axis, k) => {
     if (isEven(axis)) return y;
     const index = windowsOf(axis).flatMap(([start, end]) =>

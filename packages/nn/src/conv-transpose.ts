@@ -26,9 +26,9 @@ const transposer =
   (x, weight, options = {}) => {
     const op = `convTranspose${n}d`;
     const { bias, groups, ...moves } = withDefaults(op, options, { bias: null, ...TRANSPOSED });
-    const list = (name: keyof typeof moves): readonly number[] => sizes(op, name, moves[name], n);
-    const [stride, padding] = [list("stride"), list("padding")];
-    const attrs = { stride, padding, dilation: list("dilation"), outputPadding: list("outputPadding"), groups };
+    const list = (name: keyof typeof moves, least = 1): readonly number[] => sizes(op, name, moves[name], n, least);
+    const [stride, dilation] = [list("stride"), list("dilation")];
+    const attrs = { stride, padding: list("padding", 0), dilation, outputPadding: list("outputPadding", 0), groups };
     return onImages(x, n, (images) => transposedConvolution(images, weight, bias, attrs));
   };
 
@@ -56,24 +56,25 @@ export type ConvTranspose3dOptions = ConvTransposeOptions<Size3>;
 abstract class ConvTranspose extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  readonly #n: number;
+  readonly #name: string;
   readonly #transpose: Transpose<Size>;
-  readonly #moves: Required<TransposedMoves<Size>>;
+  readonly #moves: Required<TransposedMoves<readonly number[]>>;
   readonly #text: string;
 
   protected constructor(n: number, channels: Channels, options: ConvTransposeOptions<Size>) {
     super();
     const name = `ConvTranspose${n}d`;
     const all = withDefaults(name, options, { ...TRANSPOSED, bias: true, paddingMode: "zeros" });
-    const { bias, paddingMode, ...moves } = all;
+    const { groups, bias, paddingMode } = all;
     oneOf(name, "paddingMode", paddingMode, ["zeros"]);
-    const { kernel, text } = describe(name, n, channels, all);
-    this.#n = n;
+    const padding = sizes(name, "padding", all.padding, n, 0);
+    const { kernel, text, ...moves } = describe(name, n, channels, all);
+    this.#name = name;
     this.#transpose = transposer(n);
-    this.#moves = moves;
+    this.#moves = { ...moves, padding, groups };
     this.#text = text;
     const [inChannels, outChannels] = channels;
-    const shape = [inChannels, outChannels / moves.groups, ...kernel];
+    const shape = [inChannels, outChannels / groups, ...kernel];
     ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias, outChannels));
   }
 
@@ -85,15 +86,9 @@ abstract class ConvTranspose extends Module {
   }
 
   #paddingFor(x: Tensor, outputSize: readonly number[]): readonly number[] {
-    const n = this.#n;
-    const name = `ConvTranspose${n}d`;
-    const list = (size: Size): readonly number[] => sizes(name, "size", size, n);
-    const [stride, padding, dilation] = [
-      list(this.#moves.stride),
-      list(this.#moves.padding),
-      list(this.#moves.dilation),
-    ];
+    const { stride, padding, dilation } = this.#moves;
     const kernel = this.weight.shape.slice(2);
+    const n = kernel.length;
     const least = kernel.map(
       (k, i) => (x.shape.at(i - n)! - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (k - 1) + 1,
     );
@@ -101,7 +96,7 @@ abstract class ConvTranspose extends Module {
     const more = least.map((size, i) => wanted[i]! - size);
     if (wanted.length !== n || !more.every((size, i) => Number.isInteger(size) && size >= 0 && size < stride[i]!))
       throw new ArgumentError(
-        name,
+        this.#name,
         `outputSize [${outputSize}] is not possible`,
         `the sizes run from [${least}] to [${least.map((size, i) => size + stride[i]! - 1)}]`,
       );

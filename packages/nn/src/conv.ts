@@ -79,7 +79,7 @@ function sides(
 ): (readonly [before: number, after: number])[] {
   if (typeof padding === "string") oneOf(op, "padding", padding, ["same", "valid"]);
   if (padding !== "same")
-    return sizes(op, "padding", padding === "valid" ? 0 : padding, stride.length).map((n) => [n, n]);
+    return sizes(op, "padding", padding === "valid" ? 0 : padding, stride.length, 0).map((n) => [n, n]);
   if (stride.some((step) => step !== 1))
     throw new ArgumentError(op, `padding "same" needs stride 1, got [${stride}]`, "give the padding as numbers");
   return dilation.map((gap, i) => {
@@ -109,36 +109,41 @@ interface Described {
   readonly paddingMode: string;
 }
 
-/** Checks the sizes of a layer, and shows them as PyTorch does. */
+/** Checks the sizes of a layer, makes lists of them, and shows them as PyTorch does. */
 export function describe(
   name: string,
   n: number,
   [inChannels, outChannels, kernelSize]: Channels,
-  options: Described,
-): { readonly kernel: readonly number[]; readonly text: string } {
-  const { stride, padding, dilation, groups, outputPadding, bias, paddingMode } = options;
-  checkSizes(name, { inChannels, outChannels, kernelSize, stride, dilation, groups });
-  checkSizes(name, { ...(typeof padding === "string" ? {} : { padding }), outputPadding }, 0);
+  { groups, bias, paddingMode, ...given }: Described,
+) {
+  checkSizes(name, { inChannels, outChannels });
+  const list = (what: string, size: Size, least = 1): readonly number[] => sizes(name, what, size, n, least);
+  const kernel = list("kernelSize", kernelSize);
+  const [stride, dilation] = [list("stride", given.stride), list("dilation", given.dilation)];
+  checkSizes(name, { groups });
   if (inChannels % groups !== 0 || outChannels % groups !== 0)
     throw new ArgumentError(
       name,
       `inChannels ${inChannels} and outChannels ${outChannels} must be divisible by groups ${groups}`,
     );
-  const list = (what: string, size: Size): string => python(sizes(name, what, size, n));
-  const kernel = sizes(name, "kernelSize", kernelSize, n);
-  const parts = [`${inChannels}, ${outChannels}, kernel_size=${python(kernel)}, stride=${list("stride", stride)}`];
-  const add = (word: string, what: string, size: Size, usual: number): void => {
-    const text = list(what, size);
-    if (text !== list(what, usual)) parts.push(`${word}=${text}`);
-  };
-  if (typeof padding === "string") parts.push(`padding=${padding}`);
-  else add("padding", "padding", padding, 0);
-  add("dilation", "dilation", dilation, 1);
-  add("output_padding", "outputPadding", outputPadding, 0);
-  if (groups !== 1) parts.push(`groups=${groups}`);
-  if (!bias) parts.push("bias=False");
-  if (paddingMode !== "zeros") parts.push(`padding_mode=${paddingMode}`);
-  return { kernel, text: parts.join(", ") };
+  const padding = typeof given.padding === "string" ? given.padding : list("padding", given.padding, 0);
+  const outputPadding = list("outputPadding", given.outputPadding, 0);
+  const part = (word: string, value: readonly number[] | string, usual: number): string =>
+    typeof value === "string"
+      ? `, ${word}=${value}`
+      : value.some((size) => size !== usual)
+        ? `, ${word}=${python(value)}`
+        : "";
+  const text = [
+    `${inChannels}, ${outChannels}, kernel_size=${python(kernel)}, stride=${python(stride)}`,
+    part("padding", padding, 0),
+    part("dilation", dilation, 1),
+    part("output_padding", outputPadding, 0),
+    groups === 1 ? "" : `, groups=${groups}`,
+    bias ? "" : ", bias=False",
+    paddingMode === "zeros" ? "" : part("padding_mode", paddingMode, 0),
+  ].join("");
+  return { kernel, stride, dilation, padding, outputPadding, text };
 }
 
 export type Channels = readonly [inChannels: number, outChannels: number, kernelSize: Size];
@@ -156,16 +161,15 @@ abstract class Conv extends Module {
     super();
     const name = `Conv${n}d`;
     const all = withDefaults(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
-    const { bias, paddingMode, ...moves } = all;
+    const { groups, bias, paddingMode } = all;
     oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
-    const { kernel, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
-    const [stride, dilation] = [sizes(name, "stride", all.stride, n), sizes(name, "dilation", all.dilation, n)];
-    const padding = sides(name, all.padding, kernel, stride, dilation).reverse().flat();
+    const { kernel, stride, padding, dilation, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
+    const frame = sides(name, padding, kernel, stride, dilation).reverse().flat();
     this.#convolve = convolver(n);
-    this.#frame = paddingMode === "zeros" ? null : { padding, mode: paddingMode };
-    this.#moves = this.#frame === null ? moves : { ...moves, padding: 0 };
+    this.#frame = paddingMode === "zeros" ? null : { padding: frame, mode: paddingMode };
+    this.#moves = { stride, padding: this.#frame === null ? padding : 0, dilation, groups };
     this.#text = text;
-    const shape = [channels[1], channels[0] / moves.groups, ...kernel];
+    const shape = [channels[1], channels[0] / groups, ...kernel];
     ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias));
   }
 

@@ -1,7 +1,7 @@
 import { ArgumentError, DTypeError, isFloat, ShapeError, scope, show, type Tensor, tensor } from "@descent/core";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive-pooling.ts";
 import { FunctionLayer } from "./function-layer.ts";
-import { checkSizes, oneOf, type Size, sizes, withDefaults } from "./options.ts";
+import { checkSizes, oneOf, type Size, spread, withDefaults } from "./options.ts";
 import { python } from "./repr.ts";
 
 /** How values between the elements are found. The words with a number of axes in them are for that many. */
@@ -96,8 +96,8 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     );
   if (!isFloat(x.dtype))
     throw new DTypeError("interpolate", `expected a floating dtype, got ${x.dtype}`, 'convert it with .to("float32")');
-  const factors = rest.scaleFactor === null ? null : sizes("interpolate", "scaleFactor", rest.scaleFactor, n);
-  const to = factors?.map((factor, i) => Math.floor(from[i]! * factor)) ?? sizes("interpolate", "size", rest.size!, n);
+  const factors = rest.scaleFactor === null ? null : spread("interpolate", "scaleFactor", rest.scaleFactor, n);
+  const to = factors?.map((factor, i) => Math.floor(from[i]! * factor)) ?? spread("interpolate", "size", rest.size!, n);
   checkSizes("interpolate", { size: to });
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][n - 1]!(x, to as never);
   const [, taps] = MODES[mode];
@@ -180,7 +180,7 @@ export class Upsample extends Interpolation {
 }
 
 /** Either the size of the result or what the sizes are multiplied by. */
-export type Upsampling2dOptions = Pick<InterpolateOptions, "size" | "scaleFactor">;
+type Upsampling2dOptions = Pick<InterpolateOptions, "size" | "scaleFactor">;
 
 /** Makes images of another size out of the nearest pixels: `[N, C, H, W] → [N, C, oh, ow]`. */
 export class UpsamplingNearest2d extends Interpolation {

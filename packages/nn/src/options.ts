@@ -48,7 +48,7 @@ export function checkSizes(op: string, sizes: Readonly<Record<string, number | r
     if (![size].flat().every((n) => Number.isInteger(n) && n >= least))
       throw new ArgumentError(
         op,
-        `${name} must be ${least > 0 ? "a positive" : "a non-negative"} integer, got ${typeof size === "number" ? size : show(size)}`,
+        `${name} must be ${least > 0 ? "a positive" : "a non-negative"} integer, got ${Array.isArray(size) ? show(size) : size}`,
       );
 }
 
@@ -57,17 +57,18 @@ export function checkFraction(op: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new ArgumentError(op, `${name} must lie in [0, 1], got ${value}`);
 }
 
-/** A size as a list of one number for each of `n` axes. */
-export function sizes(op: string, name: string, size: Size, n: number): readonly number[] {
-  if (typeof size === "number") return Array<number>(n).fill(size);
-  checkCount(op, name, size, n);
-  return size;
+/** A size as a list of one integer of at least `least` for each of `n` axes. */
+export function sizes(op: string, name: string, size: Size, n: number, least = 1): readonly number[] {
+  checkSizes(op, { [name]: size }, least);
+  return spread(op, name, size, n);
 }
 
-/** Throws unless a list has one item for each of `n` axes. */
-export function checkCount(op: string, name: string, list: readonly unknown[], n: number): void {
-  if (list.length !== n)
-    throw new ArgumentError(op, `${name} must be a number or [${NAMES.slice(-n).join(", ")}], got [${list}]`);
+/** What is given for all of `n` axes, or for each, as a list. */
+export function spread<T>(op: string, name: string, value: T | readonly T[], n: number): readonly T[] {
+  if (!Array.isArray(value)) return Array<T>(n).fill(value as T);
+  if (value.length !== n)
+    throw new ArgumentError(op, `${name} must be a number or [${NAMES.slice(-n).join(", ")}], got [${value}]`);
+  return value;
 }
 
 const NAMES = ["depth", "height", "width"];

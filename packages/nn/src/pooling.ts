@@ -1,7 +1,7 @@
 import { ArgumentError, avgPool, maxPool, maxPoolIndices, scope, type Tensor } from "@descent/core";
 import { FunctionLayer } from "./function-layer.ts";
 import { onImages } from "./images.ts";
-import { checkSizes, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
+import { type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
 /** How a pooling window moves over its input. */
@@ -57,11 +57,11 @@ function windowOf(
   kernelSize: Size,
   { stride, padding, dilation = 1, ceilMode }: Required<PaddedMoves<Size>> & { readonly dilation?: Size },
 ) {
-  const list = (name: string, size: Size): readonly number[] => sizes(op, name, size, n);
+  const list = (name: string, size: Size, least = 1): readonly number[] => sizes(op, name, size, n, least);
   return {
     kernel: list("kernelSize", kernelSize),
     stride: list("stride", stride ?? kernelSize),
-    padding: list("padding", padding),
+    padding: list("padding", padding, 0),
     dilation: list("dilation", dilation),
     ceilMode,
   };
@@ -162,22 +162,10 @@ export const lpPool2d: LPPoolFunction<Size2> = lpPooler(2);
 /** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`. */
 export const lpPool3d: LPPoolFunction<Size3> = lpPooler(3);
 
-function checkWindow(
-  op: string,
-  n: number,
-  kernelSize: Size,
-  moves: Required<PaddedMoves<Size>> & { readonly dilation?: Size },
-): void {
-  const { stride, padding, dilation = 1 } = moves;
-  checkSizes(op, { kernelSize, stride: stride ?? kernelSize, dilation });
-  checkSizes(op, { padding }, 0);
-  windowOf(op, n, kernelSize, moves);
-}
-
 abstract class AnyMaxPool extends FunctionLayer {
   protected constructor(n: number, kernelSize: Size, options: MaxPoolOptions<Size>) {
     const all = withDefaults(`MaxPool${n}d`, options, MAX);
-    checkWindow(`MaxPool${n}d`, n, kernelSize, all);
+    windowOf(`MaxPool${n}d`, n, kernelSize, all);
     const { stride, padding, dilation, ceilMode } = all;
     const pool = maxPooler(n);
     super(
@@ -218,7 +206,7 @@ abstract class AnyAvgPool extends FunctionLayer {
   protected constructor(n: number, kernelSize: Size, options: AvgPoolOptions<Size>) {
     const op = `AvgPool${n}d`;
     const all = withDefaults(op, options, averages(n));
-    checkWindow(op, n, kernelSize, all);
+    windowOf(op, n, kernelSize, all);
     checkDivisor(op, all.divisorOverride ?? null);
     const pool = avgPooler(n);
     // PyTorch shows the sizes of a sequence as lists, those of images as they were given.
@@ -263,7 +251,7 @@ abstract class AnyLPPool extends FunctionLayer {
     const op = `LPPool${n}d`;
     const all = withDefaults(op, options, { stride: null, ceilMode: false });
     checkNorm(op, normType);
-    checkWindow(op, n, kernelSize, { ...all, padding: 0 });
+    windowOf(op, n, kernelSize, { ...all, padding: 0 });
     const pool = lpPooler(n);
     super((x) => pool(x, normType, kernelSize, all), keywords({ normType, kernelSize, ...all }));
   }

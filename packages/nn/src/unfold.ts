@@ -1,6 +1,6 @@
 import { col2im, im2col, type Tensor } from "@descent/core";
 import { FunctionLayer } from "./function-layer.ts";
-import { checkSizes, type Size2, sizes, withDefaults } from "./options.ts";
+import { type Size2, sizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
 /** Options of `unfold`, `fold` and their layers. */
@@ -16,12 +16,13 @@ export interface UnfoldOptions {
 const MOVES = { dilation: 1, padding: 0, stride: 1 } as const;
 
 type Pair = readonly [height: number, width: number];
-const pair = (op: string, name: string, size: Size2): Pair => sizes(op, name, size, 2) as unknown as Pair;
+const pair = (op: string, name: string, size: Size2, least = 1): Pair =>
+  sizes(op, name, size, 2, least) as unknown as Pair;
 
 const windowOf = (op: string, kernelSize: Size2, { dilation, padding, stride }: Required<UnfoldOptions>) => ({
   kernel: pair(op, "kernelSize", kernelSize),
   dilation: pair(op, "dilation", dilation),
-  padding: pair(op, "padding", padding),
+  padding: pair(op, "padding", padding, 0),
   stride: pair(op, "stride", stride),
 });
 
@@ -46,23 +47,13 @@ export function fold(x: Tensor, outputSize: Size2, kernelSize: Size2, options: U
   return single(x, 2, (columns) => col2im(columns, size, window));
 }
 
-function check(
-  name: string,
-  given: Readonly<Record<string, Size2>>,
-  { padding, ...rest }: Required<UnfoldOptions>,
-): void {
-  checkSizes(name, { ...given, ...rest });
-  checkSizes(name, { padding }, 0);
-  for (const [what, size] of Object.entries({ ...given, ...rest, padding })) pair(name, what, size);
-}
-
 /** Lists what a window sees, one column for each position: `[N, C, H, W] → [N, C·kh·kw, oh·ow]`, or the same without `N`. */
 export class Unfold extends FunctionLayer {
   /** @internal */
   static override readonly discreet: unknown = Unfold;
   constructor(kernelSize: Size2, options: UnfoldOptions = {}) {
     const all = withDefaults("Unfold", options, MOVES);
-    check("Unfold", { kernelSize }, all);
+    windowOf("Unfold", kernelSize, all);
     super((x) => unfold(x, kernelSize, all), keywords({ kernelSize, ...all }));
   }
 }
@@ -73,7 +64,8 @@ export class Fold extends FunctionLayer {
   static override readonly discreet: unknown = Fold;
   constructor(outputSize: Size2, kernelSize: Size2, options: UnfoldOptions = {}) {
     const all = withDefaults("Fold", options, MOVES);
-    check("Fold", { outputSize, kernelSize }, all);
+    pair("Fold", "outputSize", outputSize);
+    windowOf("Fold", kernelSize, all);
     super((x) => fold(x, outputSize, kernelSize, all), keywords({ outputSize, kernelSize, ...all }));
   }
 }

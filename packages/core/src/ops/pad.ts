@@ -52,33 +52,27 @@ export function pad(x: Tensor, padding: readonly number[], { mode = "constant", 
     );
   // From the first axis on.
   const sides = Array.from({ length: n }, (_, i) => padding.slice(2 * (n - 1 - i), 2 * (n - i)) as [number, number]);
-  sides.forEach(([before, after], i) => {
-    checkSides(x, x.ndim - n + i, before, after, mode);
+  sides.forEach((side, i) => {
+    checkSides(x, x.ndim - n + i, side, mode);
   });
+  const each = (x: Tensor, sides: readonly Pair[], fn: (y: Tensor, axis: number, side: Pair) => Tensor): Tensor =>
+    sides.reduce((y, side, i) => (side[0] === 0 && side[1] === 0 ? y : fn(y, y.ndim - n + i, side)), x);
   return scope(() => {
-    if (mode !== "constant") return sides.reduce((y, side, i) => along(y, x.ndim - n + i, side, SOURCES[mode]), x);
-    const cropped = sides.reduce((y, [before, after], i) => {
-      const [axis, start] = [x.ndim - n + i, Math.max(0, -before)];
-      const length = y.shape[axis]! - start + Math.min(0, after);
-      return length === y.shape[axis] ? y : narrow(y, axis, start, length);
-    }, x);
+    if (mode === "reflect" || mode === "replicate") return each(x, sides, along(SOURCES[mode]));
+    const cropped = each(x, sides, crop);
     const more = sides.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
-    if (value === 0) return padZeros(cropped, more);
-    const like = { dtype: x.dtype, backend: x.backend };
-    return more.reduce((y, side, i) => {
-      const axis = x.ndim - n + i;
-      const [before, after] = side.map((size) => (size === 0 ? [] : [full(y.shape.with(axis, size), value, like)]));
-      return side[0] + side[1] === 0 ? y : cat([...before!, y, ...after!], axis);
-    }, cropped);
+    if (mode === "circular") return each(cropped, more, along(SOURCES[mode]));
+    return value === 0 ? padZeros(cropped, more) : each(cropped, more, surround(value));
   });
 }
 
-function checkSides({ shape }: Tensor, axis: number, before: number, after: number, mode: PadMode): void {
+function checkSides({ shape }: Tensor, axis: number, [before, after]: Pair, mode: PadMode): void {
   const size = shape[axis]!;
-  const most = mode === "reflect" ? size - 1 : mode === "circular" ? size : Number.POSITIVE_INFINITY;
   const left = size + Math.min(0, before) + Math.min(0, after);
+  const most = mode === "reflect" ? size - 1 : mode === "circular" ? left : Number.POSITIVE_INFINITY;
   const least = mode === "constant" ? 0 : 1;
-  if (Math.max(before, after) > most || left < least || size + before + after < least)
+  const source = mode === "reflect" || mode === "replicate" ? size : left;
+  if (Math.max(before, after) > most || source < least || size + before + after < least)
     throw new ShapeError(
       "pad",
       `mode "${mode}" cannot pad axis ${axis} of ${show(shape)} by ${show([before, after])}`,
@@ -86,12 +80,26 @@ function checkSides({ shape }: Tensor, axis: number, before: number, after: numb
     );
 }
 
-/** One axis, with elements of its own around it. */
-function along(x: Tensor, axis: number, [before, after]: Pair, source: (i: number, size: number) => number): Tensor {
-  if (before === 0 && after === 0) return x;
-  const size = x.shape[axis]!;
-  const index = Array.from({ length: size + before + after }, (_, i) => source(i - before, size));
-  return takeOp([x, tensor(index, { dtype: "int32", backend: x.backend })], axis);
+function crop(x: Tensor, axis: number, [before, after]: Pair): Tensor {
+  const start = Math.max(0, -before);
+  return narrow(x, axis, start, x.shape[axis]! - start + Math.min(0, after));
 }
+
+const surround =
+  (value: number) =>
+  (x: Tensor, axis: number, side: Pair): Tensor => {
+    const { dtype, backend } = x;
+    const [before, after] = side.map((size) => full(x.shape.with(axis, size), value, { dtype, backend }));
+    return cat([before!, x, after!], axis);
+  };
+
+/** Elements of the axis itself around it. */
+const along =
+  (source: (i: number, size: number) => number) =>
+  (x: Tensor, axis: number, [before, after]: Pair): Tensor => {
+    const size = x.shape[axis]!;
+    const index = Array.from({ length: size + before + after }, (_, i) => source(i - before, size));
+    return takeOp([x, tensor(index, { dtype: "int32", backend: x.backend })], axis);
+  };
 
 type Pair = readonly [before: number, after: number];
