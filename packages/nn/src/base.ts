@@ -204,10 +204,38 @@ export abstract class Module {
     return [...found].map(([module, path]) => [path, module]);
   }
 
+  /** The module at a path, such as `layer1.0.conv2`; the empty path is that of this one. */
+  getSubmodule(path: string): Module {
+    if (path === "") return this;
+    for (const [name, child] of this.namedChildren())
+      if (path === name || path.startsWith(`${name}.`)) return child.getSubmodule(path.slice(name.length + 1));
+    throw this.#nothingAt(path, "module");
+  }
+
+  /** The parameter at a path. */
+  getParameter(path: string): Parameter {
+    const variable = this.#slots().get(path)?.variable;
+    if (variable instanceof Parameter) return variable;
+    throw this.#nothingAt(path, "parameter");
+  }
+
+  /** The buffer at a path. */
+  getBuffer(path: string): Buffer {
+    const variable = this.#slots().get(path)?.variable;
+    if (variable instanceof Buffer) return variable;
+    throw this.#nothingAt(path, "buffer");
+  }
+
   /** Calls `fn` with every module in this one, inner ones first, and with this one last. */
   apply(fn: (module: Module) => void): this {
     for (const child of this.children()) child.apply(fn);
     fn(this);
+    return this;
+  }
+
+  /** Lets all parameters ask for gradients, or freezes them. */
+  setRequiresGrad(requiresGrad = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
     return this;
   }
 
@@ -275,6 +303,14 @@ export abstract class Module {
   /** Names of members that state dicts of older versions lack; `loadStateDict` keeps their values then. */
   protected optionalState(): readonly string[] {
     return [];
+  }
+
+  #nothingAt(path: string, kind: string): ArgumentError {
+    return new ArgumentError(
+      this.constructor.name,
+      `there is no ${kind} "${path}"`,
+      "names are spelled as in stateDict()",
+    );
   }
 
   #pathOf(module: Module): string {

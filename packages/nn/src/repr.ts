@@ -42,12 +42,12 @@ const indent = (lines: readonly string[]): string =>
   lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`).join("\n");
 
 /** A list of printed modules, where a run of equal ones takes one line. */
-export function listTree(items: readonly string[]): string {
+export function listTree(items: readonly string[], name = "ModuleList"): string {
   const lines: string[] = [];
   for (let start = 0, end = 1; start < items.length; start = end++) {
     while (items[end] === items[start]) end++;
     const count = end - start;
     lines.push(count === 1 ? `(${start}): ${items[start]}` : `(${start}-${end - 1}): ${count} x ${items[start]}`);
   }
-  return tree("ModuleList", "", lines);
+  return tree(name, "", lines);
 }

@@ -13,26 +13,42 @@ export type Layer = Module & { forward(x: Tensor): Tensor };
  * Takes the layers as arguments, as an array, or as an object whose keys name them; otherwise their names are `0`, `1`, …
  */
 export class Sequential extends Module {
-  readonly #layers: ReadonlyMap<string, Layer>;
-  readonly #order: readonly Layer[];
+  readonly #names: string[] = [];
+  readonly #order: Layer[] = [];
 
   constructor(...layers: readonly Layer[]);
   constructor(layers: readonly Layer[] | Readonly<Record<string, Layer>>);
   constructor(...given: readonly unknown[]) {
     super();
     const source = given.length === 1 && !(given[0] instanceof Module) ? (given[0] as object) : given;
-    const layers = Object.entries(source).map(([name, layer]) => [snakeCase(name), layer as Layer] as const);
-    for (const [name, layer] of layers) {
-      if (!(layer instanceof Module)) throw new ArgumentError("Sequential", `layer "${name}" is no module`);
-      if (name === "" || name.includes("."))
-        throw new ArgumentError("Sequential", `"${name}" cannot name a layer`, "use a name without dots");
-    }
-    this.#layers = new Map(layers);
-    this.#order = [...this.#layers.values()];
+    for (const [name, layer] of Object.entries(source)) this.#add(snakeCase(name), layer as Layer, this.length);
   }
 
   get length(): number {
-    return this.#layers.size;
+    return this.#order.length;
+  }
+
+  /** Adds a layer at the end, named after its position. */
+  append(layer: Layer): this {
+    return this.#add(String(this.length), layer, this.length);
+  }
+
+  /** Adds layers at the end, named after their positions. */
+  extend(layers: Iterable<Layer>): this {
+    for (const layer of layers) this.append(layer);
+    return this;
+  }
+
+  /** Adds a layer before that at a position, or at the end. Only where layers are named after their positions: those behind it move. */
+  insert(index: number, layer: Layer): this {
+    const { length } = this;
+    const at = index < 0 ? index + length : index;
+    if (!Number.isInteger(at) || at < 0 || at > length)
+      throw new IndexError("Sequential.insert", `there is no position ${index} among ${length} layers`);
+    const named = this.#names.find((name, i) => name !== String(i));
+    if (named !== undefined)
+      throw new ArgumentError("Sequential.insert", `the layer "${named}" has a name of its own`, "append() the layer");
+    return this.#add(String(length), layer, at);
   }
 
   /** The layer at a position, which counts from the end where it is negative. */
@@ -68,7 +84,16 @@ export class Sequential extends Module {
 
   protected override *members(): Iterable<readonly [name: string, value: unknown]> {
     yield* super.members();
-    yield* this.#layers;
+    for (const [i, layer] of this.#order.entries()) yield [this.#names[i]!, layer];
+  }
+
+  #add(name: string, layer: Layer, at: number): this {
+    if (!(layer instanceof Module)) throw new ArgumentError("Sequential", `layer "${name}" is no module`);
+    if (name === "" || name.includes("."))
+      throw new ArgumentError("Sequential", `"${name}" cannot name a layer`, "use a name without dots");
+    this.#names.push(name);
+    this.#order.splice(at, 0, layer);
+    return this;
   }
 }
 
@@ -79,11 +104,11 @@ const is = <L extends Layer>(layer: Layer | undefined, kind: abstract new (...ar
   layer.call === Module.prototype.call &&
   !layer.hasHooks;
 
-/** Whether nobody can have got hold of what goes into a layer and comes out of it. */
-const keepsNothing = (layer: Layer): boolean =>
+/** @internal Whether nobody can have got hold of what goes into a layer and comes out of it. */
+export const keepsNothing = (layer: Module): boolean =>
   !layer.hasHooks &&
   layer.call === Module.prototype.call &&
   (layer.constructor === Sequential
     ? [...(layer as Sequential)].every(keepsNothing)
     : (layer.constructor as typeof Module).discreet === layer.constructor &&
-      layer.forward === (layer.constructor.prototype as Layer).forward);
+      layer.forward === (layer.constructor.prototype as Module).forward);

@@ -1,6 +1,7 @@
-import type { Tensor } from "@descent/core";
+import { type Tensor } from "@descent/core";
 import * as nn from "@descent/nn";
-import { type GoldenTensor, goldenTensor } from "./golden.ts";
+import { goldenTensor, type GoldenTensor } from "./golden.ts";
+
 
 /** Arguments by PyTorch's names, in camelCase. */
 type Args = Readonly<Record<string, unknown>>;
@@ -57,6 +58,12 @@ export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>>
   LayerNorm: sized(nn.LayerNorm, "normalizedShape"),
   PReLU: sized(nn.PReLU),
   GLU: sized(nn.GLU),
+  InstanceNorm2d: sized(nn.InstanceNorm2d, "numFeatures"),
+  RMSNorm: sized(nn.RMSNorm, "normalizedShape"),
+  GroupNorm: sized(nn.GroupNorm, "numGroups", "numChannels"),
+  Bilinear: sized(nn.Bilinear, "in1Features", "in2Features", "outFeatures"),
+  MultiheadAttention: sized(nn.MultiheadAttention, "embedDim", "numHeads"),
+  TransformerEncoderLayer: sized(nn.TransformerEncoderLayer, "dModel", "nhead"),
   MaxPool2d: sized(nn.MaxPool2d, "kernelSize"),
   AvgPool2d: sized(nn.AvgPool2d, "kernelSize"),
   Embedding: sized(nn.Embedding, "numEmbeddings", "embeddingDim"),

@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
 import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -113,6 +114,18 @@ export function batchNorm(x: Tensor, weight: Tensor | null, bias: Tensor | null,
   return { output: output!, mean: mu!, variance: sigma2! };
 }
 
+/** The last axes of `x`, which must have the given shape. */
+function trailing(op: string, x: Tensor, normalizedShape: Shape): number[] {
+  const lead = x.ndim - normalizedShape.length;
+  if (normalizedShape.length === 0 || !sameShape(x.shape.slice(Math.max(0, lead)), normalizedShape))
+    throw new ShapeError(
+      op,
+      `the input ${show(x.shape)} must end in ${show(normalizedShape)}`,
+      "normalise over the last axes that the input has",
+    );
+  return normalizedShape.map((_, i) => lead + i);
+}
+
 /** Layer normalisation over the last axes, which have the given shape (Ba et al. 2016). */
 export function layerNorm(
   x: Tensor,
@@ -121,13 +134,21 @@ export function layerNorm(
   bias: Tensor | null,
   eps: number,
 ): Tensor {
-  const lead = x.ndim - normalizedShape.length;
-  if (normalizedShape.length === 0 || !sameShape(x.shape.slice(Math.max(0, lead)), normalizedShape))
-    throw new ShapeError(
-      "layerNorm",
-      `the input ${show(x.shape)} must end in ${show(normalizedShape)}`,
-      "normalise over the last axes that the input has",
-    );
-  const axes = normalizedShape.map((_, i) => lead + i);
+  const axes = trailing("layerNorm", x, normalizedShape);
   return layerNormOp([x, weight, bias], { axes, affine: normalizedShape, eps })[0]!;
+}
+
+/**
+ * Divides by the root mean square over the last axes, which have the given shape: `x / √(mean x² + eps)` (Zhang & Sennrich 2019). An `eps`
+ * of `null` is the distance from 1 to the next number of the dtype.
+ */
+export function rmsNorm(x: Tensor, normalizedShape: Shape, weight: Tensor | null, eps: number | null): Tensor {
+  const axes = trailing("rmsNorm", x, normalizedShape);
+  if (weight !== null && !sameShape(weight.shape, normalizedShape))
+    throw new ShapeError("rmsNorm", `the weight ${show(weight.shape)} must have the shape ${show(normalizedShape)}`);
+  return scope(() => {
+    const epsilon = eps ?? (x.dtype === "float64" ? Number.EPSILON : 2 ** -23);
+    const y = mul(x, rsqrt(add(mean(mul(x, x), axes, { keepdim: true }), epsilon)));
+    return weight === null ? y : mul(y, weight);
+  });
 }

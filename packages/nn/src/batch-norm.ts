@@ -1,0 +1,103 @@
+import { type Buffer, batchNorm as batchNormOp, noGrad, ShapeError, scope, show, type Tensor } from "@descent/core";
+import {
+  checkStatistics,
+  follow,
+  type NormConstants,
+  RunningNorm,
+  type RunningNormOptions,
+  withStatistics,
+} from "./running-norm.ts";
+
+/** Options of `batchNorm`. */
+export interface FunctionalBatchNormOptions {
+  /** What the normalised channels are multiplied by, `[C]`. Default `null`: nothing. */
+  readonly weight?: Tensor | null;
+  /** What is added to them, `[C]`. Default `null`: nothing. */
+  readonly bias?: Tensor | null;
+  /** Whether to take the statistics of the batch and to update the running ones. Default false. */
+  readonly training?: boolean;
+  /** The weight of the batch in the running statistics; a scalar tensor where it changes from call to call. Default 0.1. */
+  readonly momentum?: number | Tensor;
+  /** What is added to variances. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * Batch normalisation of `[N, C, …]` per channel (Ioffe & Szegedy 2015), with the statistics of the batch in training and the running
+ * ones, `[C]`, otherwise. Training moves the running statistics, unless they are `null`, by `momentum` towards the mean and the unbiased
+ * variance of the batch, and needs more than one value per channel.
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Buffer | null,
+  runningVar: Buffer | null,
+  { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: FunctionalBatchNormOptions = {},
+): Tensor {
+  if (x.ndim < 2) throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`);
+  checkStatistics("batchNorm", x, [runningMean, runningVar]);
+  if (!training) return scope(() => withStatistics("batchNorm", x, [runningMean, runningVar], weight, bias, eps));
+  const n = x.numel() / x.shape[1]!;
+  if (n === 1)
+    throw new ShapeError(
+      "batchNorm",
+      `expected more than 1 value per channel when training, got ${show(x.shape)}`,
+      "use a larger batch, or eval()",
+    );
+  return scope(() => {
+    const { output, mean, variance } = batchNormOp(x, weight, bias, eps);
+    if (n > 0)
+      noGrad(() => {
+        follow(runningMean, mean, momentum);
+        follow(runningVar, variance.mul(n / (n - 1)), momentum);
+      });
+    return output;
+  });
+}
+
+/** Options of `BatchNorm1d` to `BatchNorm3d`. */
+export type BatchNormOptions = RunningNormOptions;
+
+abstract class BatchNorm extends RunningNorm {
+  protected override normalize(x: Tensor, { eps, momentum }: NormConstants): Tensor {
+    const { weight, bias, runningMean, runningVar, numBatchesTracked } = this;
+    const training = this.training || numBatchesTracked === null;
+    return scope(() => {
+      const batches = this.training ? (numBatchesTracked?.add(1) ?? null) : null;
+      // 1/n as a tensor: reading the number of batches would wait for the device.
+      const share = momentum ?? batches?.to(x.dtype).reciprocal() ?? 0;
+      const y = batchNorm(x, runningMean, runningVar, { weight, bias, training, momentum: share, eps });
+      if (batches !== null) numBatchesTracked!.assign(batches);
+      return y;
+    });
+  }
+}
+
+/**
+ * Normalises each feature of `[N, C]` or `[N, C, L]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses
+ * running statistics.
+ */
+export class BatchNorm1d extends BatchNorm {
+  /** @internal */
+  static override readonly discreet: unknown = BatchNorm1d;
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super("BatchNorm1d", { 2: "[N,C]", 3: "[N,C,L]" }, numFeatures, options, true);
+  }
+}
+
+/** Normalises each channel of `[N, C, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
+export class BatchNorm2d extends BatchNorm {
+  /** @internal */
+  static override readonly discreet: unknown = BatchNorm2d;
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super("BatchNorm2d", { 4: "[N,C,H,W]" }, numFeatures, options, true);
+  }
+}
+
+/** Normalises each channel of `[N, C, D, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
+export class BatchNorm3d extends BatchNorm {
+  /** @internal */
+  static override readonly discreet: unknown = BatchNorm3d;
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super("BatchNorm3d", { 5: "[N,C,D,H,W]" }, numFeatures, options, true);
+  }
+}

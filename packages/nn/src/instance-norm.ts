@@ -1,0 +1,107 @@
+import { type Buffer, batchNorm, noGrad, ShapeError, scope, show, sizeOf, type Tensor } from "@descent/core";
+import {
+  checkStatistics,
+  follow,
+  type NormConstants,
+  perChannel,
+  RunningNorm,
+  type RunningNormOptions,
+  withStatistics,
+} from "./running-norm.ts";
+
+/** Options of `instanceNorm`. */
+export interface FunctionalInstanceNormOptions {
+  /** The mean to follow, or to use, `[C]`. Default `null`: none. */
+  readonly runningMean?: Buffer | null;
+  /** The variance to follow, or to use, `[C]`. Default `null`: none. */
+  readonly runningVar?: Buffer | null;
+  /** What the normalised channels are multiplied by, `[C]`. Default `null`: nothing. */
+  readonly weight?: Tensor | null;
+  /** What is added to them, `[C]`. Default `null`: nothing. */
+  readonly bias?: Tensor | null;
+  /** Whether to take the statistics of the input and to update the running ones. Default true. */
+  readonly useInputStats?: boolean;
+  /** The weight of the input in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+  /** What is added to variances. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * Normalises every channel of every sample of `[N, C, …]` by itself (Ulyanov et al. 2016). Running statistics follow the averages over the
+ * samples of their means and unbiased variances.
+ */
+export function instanceNorm(
+  x: Tensor,
+  {
+    runningMean = null,
+    runningVar = null,
+    weight = null,
+    bias = null,
+    useInputStats = true,
+    momentum = 0.1,
+    eps = 1e-5,
+  }: FunctionalInstanceNormOptions = {},
+): Tensor {
+  if (x.ndim < 2) throw new ShapeError("instanceNorm", `expected [N,C,…], got ${show(x.shape)}`);
+  checkStatistics("instanceNorm", x, [runningMean, runningVar]);
+  if (!useInputStats)
+    return scope(() => withStatistics("instanceNorm", x, [runningMean, runningVar], weight, bias, eps));
+  const [n, c, ...space] = x.shape as [number, number, ...number[]];
+  const size = sizeOf(space);
+  if (size === 1)
+    throw new ShapeError(
+      "instanceNorm",
+      `expected more than 1 element per channel, got ${show(x.shape)}`,
+      "use a larger input",
+    );
+  return scope(() => {
+    // One batch of one sample, of which every channel of every sample is a channel.
+    const { output, mean, variance } = batchNorm(x.reshape([1, n * c, ...space]), null, null, eps);
+    if (x.numel() > 0)
+      noGrad(() => {
+        const average = (t: Tensor): Tensor => t.reshape([n, c]).mean(0);
+        follow(runningMean, average(mean), momentum);
+        follow(runningVar, average(variance).mul(size / (size - 1)), momentum);
+      });
+    return perChannel(output.reshape(x.shape), weight, bias);
+  });
+}
+
+/** Options of `InstanceNorm1d` to `InstanceNorm3d`. */
+export type InstanceNormOptions = RunningNormOptions;
+
+abstract class InstanceNorm extends RunningNorm {
+  protected override normalize(x: Tensor, { eps, momentum }: NormConstants): Tensor {
+    const { weight, bias, runningMean, runningVar } = this;
+    const useInputStats = this.training || runningMean === null;
+    return instanceNorm(x, { runningMean, runningVar, weight, bias, useInputStats, momentum: momentum ?? 0, eps });
+  }
+}
+
+/** Normalises each channel of each sample of `[C, L]` or `[N, C, L]` by itself (Ulyanov et al. 2016). */
+export class InstanceNorm1d extends InstanceNorm {
+  /** @internal */
+  static override readonly discreet: unknown = InstanceNorm1d;
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    super("InstanceNorm1d", { 2: "[C,L]", 3: "[N,C,L]" }, numFeatures, options, false);
+  }
+}
+
+/** Normalises each channel of each sample of `[C, H, W]` or `[N, C, H, W]` by itself (Ulyanov et al. 2016). */
+export class InstanceNorm2d extends InstanceNorm {
+  /** @internal */
+  static override readonly discreet: unknown = InstanceNorm2d;
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    super("InstanceNorm2d", { 3: "[C,H,W]", 4: "[N,C,H,W]" }, numFeatures, options, false);
+  }
+}
+
+/** Normalises each channel of each sample of `[C, D, H, W]` or `[N, C, D, H, W]` by itself (Ulyanov et al. 2016). */
+export class InstanceNorm3d extends InstanceNorm {
+  /** @internal */
+  static override readonly discreet: unknown = InstanceNorm3d;
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    super("InstanceNorm3d", { 4: "[C,D,H,W]", 5: "[N,C,D,H,W]" }, numFeatures, options, false);
+  }
+}
