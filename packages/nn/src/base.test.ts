@@ -158,6 +158,34 @@ describe("the mode", () => {
   });
 });
 
+describe("a path", () => {
+  const block = new Block();
+
+  test("leads to a module, a parameter or a buffer", () => {
+    for (const [path, module] of block.namedModules()) expect(block.getSubmodule(path)).toBe(module);
+    for (const [path, parameter] of block.namedParameters()) expect(block.getParameter(path)).toBe(parameter);
+    expect(block.getBuffer("running_mean")).toBe(block.runningMean);
+  });
+
+  test("that leads nowhere is an error", () => {
+    const remedy = "names are spelled as in stateDict()";
+    expect(() => block.getSubmodule("outProj")).toThrow(`Block: there is no module "outProj"; ${remedy}`);
+    expect(() => block.getSubmodule("layers.1.2")).toThrow('Sequential: there is no module "2"');
+    expect(() => block.getParameter("running_mean")).toThrow('Block: there is no parameter "running_mean"');
+    expect(() => block.getBuffer("out_proj.weight")).toThrow('Block: there is no buffer "out_proj.weight"');
+  });
+});
+
+test("setRequiresGrad freezes all parameters, and lets them go", () => {
+  const model = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
+  const flags = (): boolean[] => model.parameters().map((p) => p.requiresGrad);
+  expect(model.setRequiresGrad(false)).toBe(model);
+  expect(flags()).toEqual([false, false, false, false]);
+  expect(model.call(ones([2, 2])).requiresGrad).toBe(false);
+  model.setRequiresGrad();
+  expect(flags()).toEqual([true, true, true, true]);
+});
+
 test("apply visits inner modules first", () => {
   const names: string[] = [];
   const model = new Sequential(new Sequential(new ReLU()), new Identity());

@@ -32,6 +32,24 @@ test("is a list of its layers", () => {
   expect(() => model.at(0.5)).toThrow("Sequential.at: there is no layer 0.5 among 2");
 });
 
+test("takes further layers", () => {
+  const [a, b, c, d] = [new Linear(1, 1), new ReLU(), new Linear(1, 1), new Tanh()];
+  const model = new Sequential(a);
+  expect(model.append(d).insert(1, c).insert(-2, b)).toBe(model);
+  expect([...model]).toEqual([a, b, c, d]);
+  expect(model.namedChildren().map(([name]) => name)).toEqual(["0", "1", "2", "3"]);
+  expect([...new Sequential().extend([a, b]).insert(2, c)]).toEqual([a, b, c]);
+  const named = new Sequential({ first: a }).append(b);
+  expect(named.namedChildren().map(([name]) => name)).toEqual(["first", "1"]);
+  expect(() => named.insert(0, c)).toThrow(
+    'Sequential.insert: the layer "first" has a name of its own; append() the layer',
+  );
+  expect(() => model.insert(5, a)).toThrow(
+    new IndexError("Sequential.insert", "there is no position 5 among 4 layers"),
+  );
+  expect(() => model.append(3 as never)).toThrow('Sequential: layer "4" is no module');
+});
+
 test("without layers returns what it gets", () => {
   const x = tensor([1, 2]);
   expect(new Sequential().call(x)).toBe(x);
