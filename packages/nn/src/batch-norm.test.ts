@@ -13,7 +13,7 @@ import {
 } from "@descent/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BatchNorm1d, BatchNorm2d, functional, LayerNorm } from "./index.ts";
+import { BatchNorm1d, BatchNorm2d, functional } from "./index.ts";
 
 setBackend(cpu());
 const values = (x: Tensor): number[] => [...x.dataSync()];

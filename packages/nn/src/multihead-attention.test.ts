@@ -189,6 +189,19 @@ test("a query that sees no key gets NaN where weights are needed and the bias ot
   expect([...plain.dataSync()].slice(0, 4)).toEqual([1, 2, 3, 4]);
 });
 
+test("takes empty batches and sequences", () => {
+  const layer = make();
+  for (const shape of [
+    [0, 3, 4],
+    [2, 0, 4],
+  ]) {
+    const x = zeros(shape, f64);
+    const [y, weights] = layer.call(x, x, x);
+    expect([y.shape, weights!.shape]).toEqual([shape, [shape[0], shape[1], shape[1]]]);
+    expect(layer.call(x, x, x, { needWeights: false })[0].shape).toEqual(shape);
+  }
+});
+
 test("drops weights in training only", () => {
   const layer = make({ dropout: 0.5, generator: new Generator(3) });
   const x = randn([2, 6, 4], f64);

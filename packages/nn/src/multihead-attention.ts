@@ -135,21 +135,13 @@ export class MultiheadAttention extends Module {
       throw new ArgumentError(NAME, "isCausal needs attnMask", "pass Transformer.generateSquareSubsequentMask(L)");
     this.#checkInputs(query, key, value);
     const isBatched = query.ndim === 3;
-    const isFirst = this.#options.batchFirst || !isBatched;
-    const [n, s] = isFirst ? [isBatched ? key.shape[0]! : 1, key.shape.at(-2)!] : [key.shape[1]!, key.shape[0]!];
-    const l = query.numel() / (n * query.shape.at(-1)!);
     const p = this.training ? this.#options.dropout : 0;
     const { generator } = this.#options;
     return scope(() => {
-      const [q, ...keysAndValues] = this.#project([query, key, value], n, isFirst) as [Tensor, Tensor, Tensor];
-      const [k, v] = this.#extend(keysAndValues) as [Tensor, Tensor];
-      const given = this.#mask(attnMask, keyPaddingMask, [n, l, s], query, isBatched);
-      const mask =
-        given &&
-        padZeros(
-          given,
-          given.shape.map((_, i) => [0, i === given.ndim - 1 ? k.shape[2]! - s : 0]),
-        );
+      const [q, givenK, givenV] = this.#project([query, key, value]) as [Tensor, Tensor, Tensor];
+      const [k, v] = [this.#extend(givenK, this.biasK), this.#extend(givenV, this.biasV)];
+      const sizes = [...q.shape.slice(0, 3), givenK.shape[2]!] as [number, number, number, number];
+      const mask = this.#mask(attnMask, keyPaddingMask, query, sizes, k.shape[2]!);
       let weights: Tensor | null = null;
       let heads: Tensor;
       if (needWeights) {
@@ -159,17 +151,22 @@ export class MultiheadAttention extends Module {
         const wanted = averageAttnWeights ? all.mean(1) : all;
         weights = isBatched ? wanted : wanted.squeeze(0);
       } else heads = scaledDotProductAttention(q, k, v, { attnMask: mask, dropoutP: p, generator });
-      const joined = heads.permute(isFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]).reshape(query.shape);
+      const joined = heads.permute(this.#isFirst(query) ? [0, 2, 1, 3] : [2, 0, 1, 3]).reshape(query.shape);
       return [linear(joined, this.outProj.weight, this.outProj), weights];
     });
   }
 
+  /** Whether the batch, of one where there is none, is the first axis. */
+  #isFirst(x: Tensor): boolean {
+    return this.#options.batchFirst || x.ndim === 2;
+  }
+
   /** Query, key and value in each head, `[N, H, …, D]`. What is one tensor is projected in one go. */
-  #project(inputs: readonly [Tensor, Tensor, Tensor], n: number, isFirst: boolean): Tensor[] {
+  #project(inputs: readonly [query: Tensor, key: Tensor, value: Tensor]): Tensor[] {
     const [query, key, value] = inputs;
     const { inProjWeight, inProjBias } = this;
     const embedDim = this.outProj.weight.shape[0]!;
-    const headDim = embedDim / this.#numHeads;
+    const isFirst = this.#isFirst(query);
     const rows = (p: Tensor, first: number, count: number): Tensor =>
       count === 3 ? p : p.narrow(0, first * embedDim, count * embedDim);
     const runs = inProjWeight === null || key !== value ? [1, 1, 1] : query === key ? [3] : [1, 2];
@@ -181,53 +178,51 @@ export class MultiheadAttention extends Module {
         : [this.qProjWeight, this.kProjWeight, this.vProjWeight][first]!;
       const y = linear(x, weight, { bias: inProjBias && rows(inProjBias, first, count) });
       first += count;
-      const length = x.numel() / (n * x.shape.at(-1)!);
+      const lead = x.ndim === 2 ? [1, x.shape[0]!] : x.shape.slice(0, 2);
       return y
-        .reshape([...(isFirst ? [n, length] : [length, n]), count, this.#numHeads, headDim])
+        .reshape([...lead, count, this.#numHeads, embedDim / this.#numHeads])
         .permute(isFirst ? [2, 0, 3, 1, 4] : [2, 1, 3, 0, 4])
         .unbind(0);
     });
   }
 
-  /** Key and value `[N, H, S, D]` with those that the options add. */
-  #extend(keysAndValues: readonly Tensor[]): Tensor[] {
-    return keysAndValues.map((x, i) => {
-      const [n, h, , d] = x.shape as [number, number, number, number];
-      const learnt = [this.biasK, this.biasV][i];
-      const parts = learnt == null ? [x] : [x, learnt.reshape([1, h, 1, d]).expand([n, h, 1, d])];
-      if (this.#options.addZeroAttn) parts.push(zeros([n, h, 1, d], { dtype: x.dtype, backend: x.backend }));
-      return parts.length === 1 ? x : cat(parts, 2);
-    });
+  /** Key or value `[N, H, S, D]` with what the options add. */
+  #extend(x: Tensor, learnt: Tensor | null): Tensor {
+    const [n, h, , d] = x.shape as [number, number, number, number];
+    const parts = learnt === null ? [x] : [x, learnt.reshape([1, h, 1, d]).expand([n, h, 1, d])];
+    if (this.#options.addZeroAttn) parts.push(zeros([n, h, 1, d], { dtype: x.dtype, backend: x.backend }));
+    return parts.length === 1 ? x : cat(parts, 2);
   }
 
-  /** What is added to the scores `[N, H, L, S]`. */
+  /** What is added to the scores `[N, H, L, S]`, with zeros for keys that the options have added to those given. */
   #mask(
     attnMask: Tensor | null,
     keyPaddingMask: Tensor | null,
-    [n, l, s]: readonly [number, number, number],
     query: Tensor,
-    isBatched: boolean,
+    [n, h, l, s]: readonly [number, number, number, number],
+    all: number,
   ): Tensor | null {
-    const h = this.#numHeads;
     const added = (name: string, mask: Tensor | null, shapes: readonly Shape[], to: Shape): Tensor[] => {
       if (mask === null) return [];
       checkMask(NAME, name, mask, query.dtype);
       if (!shapes.some((shape) => sameShape(shape, mask.shape)))
         throw new ShapeError(NAME, `${name} must be ${shapes.map(show).join(" or ")}, got ${show(mask.shape)}`);
-      return [(mask.dtype === "bool" ? hiding(mask, query) : mask).reshape(to)];
+      const bias = (mask.dtype === "bool" ? hiding(mask, query) : mask).reshape(to);
+      if (all === s) return [bias];
+      return [
+        padZeros(
+          bias,
+          to.map((_, i) => [0, i + 1 < to.length ? 0 : all - s]),
+        ),
+      ];
     };
-    const perHead = attnMask?.ndim === 3 ? [n, h, l, s] : [l, s];
+    const [own, perHead] = [
+      [l, s],
+      [n * h, l, s],
+    ];
     const masks = [
-      ...added(
-        "attnMask",
-        attnMask,
-        [
-          [l, s],
-          [n * h, l, s],
-        ],
-        perHead,
-      ),
-      ...added("keyPaddingMask", keyPaddingMask, [isBatched ? [n, s] : [s]], [n, 1, 1, s]),
+      ...added("attnMask", attnMask, [own, perHead], attnMask?.ndim === 3 ? [n, h, l, s] : own),
+      ...added("keyPaddingMask", keyPaddingMask, [query.ndim === 3 ? [n, s] : [s]], [n, 1, 1, s]),
     ];
     return masks.length === 0 ? null : masks.reduce((a, b) => a.add(b));
   }
@@ -244,7 +239,8 @@ export class MultiheadAttention extends Module {
       sameShape(key.shape.slice(0, -1), value.shape.slice(0, -1)) &&
       (query.ndim === 2 || query.shape[batch] === key.shape[batch]);
     if (fits) return;
-    const layouts = sizes.map((size, i) => `[${(batchFirst ? ["N", "LSS"[i]] : ["LSS"[i], "N"]).join(",")},${size}]`);
+    const layout = (length: string, size: number): string => `[${batchFirst ? `N,${length}` : `${length},N`},${size}]`;
+    const layouts = sizes.map((size, i) => layout(i === 0 ? "L" : "S", size));
     throw new ShapeError(
       NAME,
       `expected ${layouts.join(", ")}, all with or without N, got ${inputs.map((x) => show(x.shape)).join(", ")}`,
