@@ -147,6 +147,7 @@ describe("rejects", () => {
   const name = "scaledDotProductAttention";
 
   test.each<[() => unknown, string]>([
+    [() => of([2, 3], [4, 3], [4, 3], { causal: true } as never), `${name}: there is no option "causal"`],
     [() => of([3], [3], [3]), `${name}: expected […,L,E], […,S,E] and […,S,Ev], got [3], [3], [3]`],
     [() => of([2, 3], [2, 4], [2, 3]), `${name}: expected […,L,E], […,S,E] and […,S,Ev], got [2,3], [2,4], [2,3]`],
     [() => of([2, 3], [4, 3], [5, 3]), `${name}: expected […,L,E], […,S,E] and […,S,Ev], got [2,3], [4,3], [5,3]`],

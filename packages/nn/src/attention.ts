@@ -17,6 +17,7 @@ import {
   where,
 } from "@descent/core";
 import { dropout } from "./dropout.ts";
+import { withDefaults } from "./options.ts";
 
 /** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
@@ -45,15 +46,16 @@ export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  {
-    attnMask = null,
-    dropoutP = 0,
-    isCausal = false,
-    scale = null,
-    enableGqa = false,
-    generator = defaultGenerator,
-  }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): Tensor {
+  const { attnMask, dropoutP, isCausal, scale, enableGqa, generator } = withDefaults(OP, options, {
+    attnMask: null,
+    dropoutP: 0,
+    isCausal: false,
+    scale: null,
+    enableGqa: false,
+    generator: defaultGenerator,
+  });
   checkOperands(query, key, value);
   if (isCausal && attnMask !== null)
     throw new ArgumentError(OP, "both attnMask and isCausal are given", "put the causal mask into attnMask");

@@ -214,14 +214,14 @@ export abstract class Module {
 
   /** The parameter at a path. */
   getParameter(path: string): Parameter {
-    const variable = this.#slots().get(path)?.variable;
+    const variable = this.slots().get(path)?.variable;
     if (variable instanceof Parameter) return variable;
     throw this.#nothingAt(path, "parameter");
   }
 
   /** The buffer at a path. */
   getBuffer(path: string): Buffer {
-    const variable = this.#slots().get(path)?.variable;
+    const variable = this.slots().get(path)?.variable;
     if (variable instanceof Buffer) return variable;
     throw this.#nothingAt(path, "buffer");
   }

@@ -1,4 +1,5 @@
 import { type Buffer, batchNorm as batchNormOp, noGrad, ShapeError, scope, show, type Tensor } from "@descent/core";
+import { withDefaults } from "./options.ts";
 import {
   checkStatistics,
   follow,
@@ -31,8 +32,15 @@ export function batchNorm(
   x: Tensor,
   runningMean: Buffer | null,
   runningVar: Buffer | null,
-  { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: FunctionalBatchNormOptions = {},
+  options: FunctionalBatchNormOptions = {},
 ): Tensor {
+  const { weight, bias, training, momentum, eps } = withDefaults("batchNorm", options, {
+    weight: null,
+    bias: null,
+    training: false,
+    momentum: 0.1,
+    eps: 1e-5,
+  });
   if (x.ndim < 2) throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`);
   checkStatistics("batchNorm", x, [runningMean, runningVar]);
   if (!training) return scope(() => withStatistics("batchNorm", x, [runningMean, runningVar], weight, bias, eps));

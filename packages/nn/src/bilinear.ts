@@ -11,12 +11,8 @@ export interface FunctionalBilinearOptions {
 }
 
 /** `yₖ = x₁ᵀ · weightₖ · x₂ + biasₖ` over the last axes: `[…, in1]`, `[…, in2]`, `[out, in1, in2]`, `[out]` → `[…, out]`. */
-export function bilinear(
-  x1: Tensor,
-  x2: Tensor,
-  weight: Tensor,
-  { bias = null }: FunctionalBilinearOptions = {},
-): Tensor {
+export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, options: FunctionalBilinearOptions = {}): Tensor {
+  const { bias } = withDefaults("bilinear", options, { bias: null });
   const [out, in1, in2] = weight.shape as [number, number, number];
   const lead = x1.shape.slice(0, -1);
   if (weight.ndim !== 3 || x1.shape.at(-1) !== in1 || !sameShape(x2.shape, [...lead, in2]))
@@ -58,7 +54,7 @@ export class Bilinear extends Module {
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {
-    return bilinear(x1, x2, this.weight, this);
+    return bilinear(x1, x2, this.weight, { bias: this.bias });
   }
 
   protected override extraRepr(): string {

@@ -15,11 +15,8 @@ export interface FunctionalGroupNormOptions {
 }
 
 /** Normalises `numGroups` groups of neighbouring channels of each sample of `[N, C, …]` by themselves (Wu & He 2018). */
-export function groupNorm(
-  x: Tensor,
-  numGroups: number,
-  { weight = null, bias = null, eps = 1e-5 }: FunctionalGroupNormOptions = {},
-): Tensor {
+export function groupNorm(x: Tensor, numGroups: number, options: FunctionalGroupNormOptions = {}): Tensor {
+  const { weight, bias, eps } = withDefaults("groupNorm", options, { weight: null, bias: null, eps: 1e-5 });
   checkSizes("groupNorm", { numGroups });
   const [n = 0, c = 0, ...space] = x.shape;
   if (x.ndim < 2 || c % numGroups !== 0 || sizeOf(space) === 0)

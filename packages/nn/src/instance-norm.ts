@@ -1,4 +1,5 @@
 import { type Buffer, batchNorm, noGrad, ShapeError, scope, show, sizeOf, type Tensor } from "@descent/core";
+import { withDefaults } from "./options.ts";
 import {
   checkStatistics,
   follow,
@@ -31,18 +32,20 @@ export interface FunctionalInstanceNormOptions {
  * Normalises every channel of every sample of `[N, C, …]` by itself (Ulyanov et al. 2016). Running statistics follow the averages over the
  * samples of their means and unbiased variances.
  */
-export function instanceNorm(
-  x: Tensor,
-  {
-    runningMean = null,
-    runningVar = null,
-    weight = null,
-    bias = null,
-    useInputStats = true,
-    momentum = 0.1,
-    eps = 1e-5,
-  }: FunctionalInstanceNormOptions = {},
-): Tensor {
+export function instanceNorm(x: Tensor, options: FunctionalInstanceNormOptions = {}): Tensor {
+  const { runningMean, runningVar, weight, bias, useInputStats, momentum, eps } = withDefaults(
+    "instanceNorm",
+    options,
+    {
+      runningMean: null,
+      runningVar: null,
+      weight: null,
+      bias: null,
+      useInputStats: true,
+      momentum: 0.1,
+      eps: 1e-5,
+    },
+  );
   if (x.ndim < 2) throw new ShapeError("instanceNorm", `expected [N,C,…], got ${show(x.shape)}`);
   checkStatistics("instanceNorm", x, [runningMean, runningVar]);
   if (!useInputStats)

@@ -22,11 +22,10 @@ export interface FunctionalLayerNormOptions {
 }
 
 /** Layer normalisation over the last axes, which have the shape `normalizedShape` (Ba et al. 2016). */
-export const layerNorm = (
-  x: Tensor,
-  normalizedShape: Shape,
-  { weight = null, bias = null, eps = 1e-5 }: FunctionalLayerNormOptions = {},
-): Tensor => layerNormOp(x, normalizedShape, weight, bias, eps);
+export function layerNorm(x: Tensor, normalizedShape: Shape, options: FunctionalLayerNormOptions = {}): Tensor {
+  const { weight, bias, eps } = withDefaults("layerNorm", options, { weight: null, bias: null, eps: 1e-5 });
+  return layerNormOp(x, normalizedShape, weight, bias, eps);
+}
 
 /** Options of `LayerNorm`. */
 export interface LayerNormOptions {
@@ -80,11 +79,10 @@ export interface FunctionalRMSNormOptions {
 }
 
 /** Divides by the root mean square over the last axes, which have the shape `normalizedShape` (Zhang & Sennrich 2019). */
-export const rmsNorm = (
-  x: Tensor,
-  normalizedShape: Shape,
-  { weight = null, eps = null }: FunctionalRMSNormOptions = {},
-): Tensor => rmsNormOp(x, normalizedShape, weight, eps);
+export function rmsNorm(x: Tensor, normalizedShape: Shape, options: FunctionalRMSNormOptions = {}): Tensor {
+  const { weight, eps } = withDefaults("rmsNorm", options, { weight: null, eps: null });
+  return rmsNormOp(x, normalizedShape, weight, eps);
+}
 
 /** Options of `RMSNorm`. */
 export interface RMSNormOptions {

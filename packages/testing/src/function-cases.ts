@@ -1,15 +1,14 @@
 import { flatten, unbind } from "@descent/core";
+import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
+import { NETWORK_FUNCTIONS } from "./cases/network.ts";
 import { POINTWISE_FUNCTIONS } from "./cases/pointwise.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
-import { draw, floats, opCase, type OpCase } from "./op-case.ts";
-import { NETWORK_FUNCTIONS } from "./cases/network.ts";
-
-import fc from "fast-check";
+import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(
@@ -37,8 +36,8 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...STATISTIC_FUNCTIONS,
   ...POINTWISE_FUNCTIONS,
   ...ACTIVATION_FUNCTIONS,
+  ...NETWORK_FUNCTIONS,
 };
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...NETWORK_FUNCTIONS };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([
