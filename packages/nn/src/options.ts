@@ -1,4 +1,4 @@
-import { ArgumentError, type Reduction, show } from "@descent/core";
+import { ArgumentError, show } from "@descent/core";
 
 /** One number for the axis of a sequence, alone or in a list. */
 export type Size1 = number | readonly [length: number];
@@ -36,11 +36,6 @@ export function oneOf<T>(op: string, name: string, value: T, words: readonly T[]
     throw new ArgumentError(op, `unknown ${name} "${value}"`, `use one of ${words.map((w) => `"${w}"`).join(", ")}`);
   return value;
 }
-
-export const reductionOf = (op: string, reduction: Reduction): Reduction =>
-  oneOf(op, "reduction", reduction, REDUCTIONS);
-
-const REDUCTIONS: readonly Reduction[] = ["mean", "sum", "none"];
 
 /** Throws unless all sizes are integers of at least `least`. */
 export function checkSizes(op: string, sizes: Readonly<Record<string, number | readonly number[]>>, least = 1): void {

@@ -162,7 +162,7 @@ def first(output):
     return output[0] if isinstance(output, tuple) else output
 
 
-# --- losses.json and loss-edges.json ----------------------------------------------------------------------
+# --- losses.json, loss-edges.json and loss-options.json ---------------------------------------------------
 
 
 def losses(case):
@@ -348,6 +348,7 @@ FILES = {
     "modules": modules,
     "losses": losses,
     "loss-edges": losses,
+    "loss-options": losses,
     "optimizers": optimizers,
     "schedulers": schedulers,
     "training": training,

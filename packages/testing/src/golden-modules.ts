@@ -1,6 +1,8 @@
-import type { Tensor } from "@descent/core";
+import { type Tensor } from "@descent/core";
 import * as nn from "@descent/nn";
-import { type GoldenTensor, goldenTensor } from "./golden.ts";
+import { goldenTensor, type GoldenTensor } from "./golden.ts";
+
+
 
 /** Arguments by PyTorch's names, in camelCase. */
 type Args = Readonly<Record<string, unknown>>;
@@ -19,7 +21,7 @@ export interface ModuleCase {
   readonly buffersAfter: Readonly<Record<string, GoldenTensor>>;
 }
 
-/** A case of losses.json and loss-edges.json. */
+/** A case of losses.json, loss-edges.json and loss-options.json. */
 export interface LossCase {
   readonly loss: string;
   readonly args: Args;
@@ -78,19 +80,35 @@ export const GOLDEN_MODULES: Readonly<Record<string, (args: Args) => nn.Module>>
   AdaptiveAvgPool2d: ({ outputSize }) => new nn.AdaptiveAvgPool2d(outputSize as nn.OutputSize),
 };
 
-/** Of the loss, what its `call` takes besides the input: the extra tensors before the target, or behind it. */
+/** Of the loss, what is called with the input, the extra tensors and the target. */
 type Loss = (input: Tensor, extra: readonly Tensor[], target: Tensor) => Tensor;
+
+const loss =
+  (Loss: new (options: never) => nn.Module) =>
+  (args: Args): Loss => {
+    const made = new Loss(options(args, "targetIsProbabilities"));
+    return (input, extra, target) => made.call(...([input, ...extra, target] as never[])) as Tensor;
+  };
 
 /** How a loss of losses.json is made and called. */
 export const GOLDEN_LOSSES: Readonly<Record<string, (args: Args) => Loss>> = {
-  CrossEntropyLoss: (args) => {
-    const loss = new nn.CrossEntropyLoss(options(args, "targetIsProbabilities"));
-    return (input, _, target) => loss.call(input, target);
-  },
-  MSELoss: (args) => {
-    const loss = new nn.MSELoss(options(args));
-    return (input, _, target) => loss.call(input, target);
-  },
-  // Only as a function so far.
-  NLLLoss: (args) => (input, _, target) => nn.functional.nllLoss(input, target, options(args)),
+  BCELoss: loss(nn.BCELoss),
+  BCEWithLogitsLoss: loss(nn.BCEWithLogitsLoss),
+  CosineEmbeddingLoss: loss(nn.CosineEmbeddingLoss),
+  CrossEntropyLoss: loss(nn.CrossEntropyLoss),
+  GaussianNLLLoss: loss(nn.GaussianNLLLoss),
+  HingeEmbeddingLoss: loss(nn.HingeEmbeddingLoss),
+  HuberLoss: loss(nn.HuberLoss),
+  KLDivLoss: loss(nn.KLDivLoss),
+  L1Loss: loss(nn.L1Loss),
+  MSELoss: loss(nn.MSELoss),
+  MarginRankingLoss: loss(nn.MarginRankingLoss),
+  MultiLabelMarginLoss: loss(nn.MultiLabelMarginLoss),
+  MultiLabelSoftMarginLoss: loss(nn.MultiLabelSoftMarginLoss),
+  MultiMarginLoss: loss(nn.MultiMarginLoss),
+  NLLLoss: loss(nn.NLLLoss),
+  PoissonNLLLoss: loss(nn.PoissonNLLLoss),
+  SmoothL1Loss: loss(nn.SmoothL1Loss),
+  SoftMarginLoss: loss(nn.SoftMarginLoss),
+  TripletMarginLoss: loss(nn.TripletMarginLoss),
 };

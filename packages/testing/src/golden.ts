@@ -3,6 +3,7 @@ import "@descent/core/methods";
 import edges from "../golden/edges.json" with { type: "json" };
 import functions from "../golden/functions.json" with { type: "json" };
 import lossEdges from "../golden/loss-edges.json" with { type: "json" };
+import lossOptions from "../golden/loss-options.json" with { type: "json" };
 import losses from "../golden/losses.json" with { type: "json" };
 import modules from "../golden/modules.json" with { type: "json" };
 import optimizers from "../golden/optimizers.json" with { type: "json" };
@@ -17,6 +18,7 @@ const FILES = {
   modules,
   losses,
   "loss-edges": lossEdges,
+  "loss-options": lossOptions,
   optimizers,
   printing,
   schedulers,

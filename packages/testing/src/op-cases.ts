@@ -8,7 +8,10 @@ import { POINTWISE } from "./cases/pointwise.ts";
 import { PUTS } from "./cases/rearrange.ts";
 import { REDUCE } from "./cases/reduce.ts";
 import { STATISTICS } from "./cases/statistics.ts";
-import type { OpCase } from "./op-case.ts";
+import { type OpCase } from "./op-case.ts";
+import { BINARY } from "./cases/losses.ts";
+
+
 
 /** A case for every op of core's registry. A test fails where one is missing, or does not reach its op. */
 export const OP_CASES: Readonly<Record<string, OpCase>> = {
@@ -22,4 +25,5 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...OPTIM,
   ...PUTS,
   ...LINALG,
+  ...BINARY,
 };

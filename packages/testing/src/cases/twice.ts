@@ -1,34 +1,15 @@
-import {
-  add,
-  batchNorm,
-  type Conv2dAttrs,
-  cat,
-  conv2d,
-  div,
-  enableGrad,
-  grad,
-  layerNorm,
-  linear,
-  linearRelu,
-  matmul,
-  maximum,
-  minimum,
-  mseLoss,
-  mul,
-  pow,
-  sub,
-  type Tensor,
-  where,
-} from "@descent/core";
-import fc from "fast-check";
+import { add, batchNorm, binaryCrossEntropy, binaryCrossEntropyWithLogits, cat, conv2d, div, enableGrad, grad, layerNorm, linear, linearRelu, matmul, maximum, minimum, mseLoss, mul, pow, sub, type Conv2dAttrs, type Tensor, where } from "@descent/core";
 import { shape, size } from "../arbitraries.ts";
-import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "../op-case.ts";
+import { condition, distinctFloats, draw, floats, opCase, type OpCase } from "../op-case.ts";
 import { adjoint, pullback } from "./adjoint.ts";
 import { LINALG_TWICE } from "./linalg.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
 import { OPTIM_TWICE } from "./optim.ts";
 import { POINTWISE_TWICE } from "./pointwise.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
+
+
+import fc from "fast-check";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
   opCase(
@@ -158,6 +139,11 @@ export const TWICE: Readonly<Record<string, OpCase>> = {
     shape({ minRank: 1, maxRank: 2 }).chain((s) => draw(null, floats(s))),
     ([x]) => layerNorm(x!, x!.shape, x!, x!, 0.25),
   ),
+  binaryCrossEntropy: opCase(
+    shape().chain((s) => draw(null, floats(s, { min: 0.125, max: 0.875 }))),
+    ([x]) => binaryCrossEntropy(x!, x!),
+  ),
+  binaryCrossEntropyWithLogits: binary(binaryCrossEntropyWithLogits),
   mseLoss: binary((a, b) => mseLoss(a, b)),
   mseLossGrad: opCase(
     shape().chain((s) => draw(null, floats(s), floats(s))),

@@ -28,7 +28,7 @@ export function goldenModuleConformance(suite: Suite): void {
     const make = GOLDEN_MODULES[c.module];
     if (make !== undefined) test(`module ${i} ${c.module} ${JSON.stringify(c.args)}`, () => runModule(make, c));
   }
-  for (const file of ["losses", "loss-edges"] as const)
+  for (const file of ["losses", "loss-edges", "loss-options"] as const)
     for (const [i, c] of goldenCases<LossCase>(file).entries()) {
       const make = GOLDEN_LOSSES[c.loss];
       if (make !== undefined)

@@ -1,9 +1,8 @@
 import {
-  Buffer,
+  type Buffer,
   checkIndex,
   DTypeError,
   isFloat,
-  mseLoss as meanSquaredError,
   type Reduction,
   ShapeError,
   sameShape,
@@ -13,14 +12,8 @@ import {
   type Tensor,
   where,
 } from "@descent/core";
-import { Module } from "./base.ts";
-import { checkFraction, reductionOf, withDefaults } from "./options.ts";
-
-/** Options of `mseLoss`. */
-export interface LossOptions {
-  /** `"mean"`, the default, `"sum"`, or `"none"` for one loss per element. */
-  readonly reduction?: Reduction;
-}
+import { checkFraction } from "../options.ts";
+import { Loss, type LossOptions, reader, reduce } from "./loss.ts";
 
 /** Options of `nllLoss`. */
 export interface NLLLossOptions extends LossOptions {
@@ -36,13 +29,11 @@ export interface CrossEntropyOptions extends NLLLossOptions {
   readonly labelSmoothing?: number;
 }
 
-const reduce = (losses: Tensor, reduction: Reduction): Tensor =>
-  reduction === "none" ? losses : reduction === "mean" ? losses.mean() : losses.sum();
-
-/** The squared differences of two tensors of one shape. */
-export function mseLoss(x: Tensor, target: Tensor, { reduction = "mean" }: LossOptions = {}): Tensor {
-  return meanSquaredError(x, target, reductionOf("mseLoss", reduction));
-}
+const readNLL = reader<NLLLossOptions>({ reduction: "mean", weight: null, ignoreIndex: -100 });
+const readCrossEntropy = reader<CrossEntropyOptions>(
+  { reduction: "mean", weight: null, ignoreIndex: -100, labelSmoothing: 0 },
+  (op, { labelSmoothing }) => checkFraction(op, "labelSmoothing", labelSmoothing),
+);
 
 /**
  * The cross-entropy of `softmax(x)` and a target: `x [N, C]`, `[N, C, d1, …]` or `[C]`, and int32 classes of this shape without `C`, or
@@ -50,14 +41,9 @@ export function mseLoss(x: Tensor, target: Tensor, { reduction = "mean" }: LossO
  *
  * The mean over classes is weighted by `weight`; where all targets are ignored it is NaN.
  */
-export function crossEntropy(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0 }: CrossEntropyOptions = {},
-): Tensor {
+export function crossEntropy(x: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
   const op = "crossEntropy";
-  reductionOf(op, reduction);
-  checkFraction(op, "labelSmoothing", labelSmoothing);
+  const { weight, ignoreIndex, reduction, labelSmoothing } = readCrossEntropy(op, options);
   checkClassWeight(op, x, weight);
   if (x.ndim > 0 && sameShape(x.shape, target.shape)) {
     if (!isFloat(target.dtype))
@@ -89,12 +75,8 @@ export function crossEntropy(
  *
  * The mean is weighted by `weight`; where all targets are ignored it is NaN.
  */
-export function nllLoss(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction = "mean" }: NLLLossOptions = {},
-): Tensor {
-  reductionOf("nllLoss", reduction);
+export function nllLoss(x: Tensor, target: Tensor, options?: NLLLossOptions): Tensor {
+  const { weight, ignoreIndex, reduction } = readNLL("nllLoss", options);
   checkClassWeight("nllLoss", x, weight);
   checkClasses("nllLoss", x, target);
   return scope(() => {
@@ -145,12 +127,14 @@ function softLosses(x: Tensor, target: Tensor, weight: Tensor | null, labelSmoot
   return x.logSoftmax(axis).mul(share).sum(axis).neg();
 }
 
-function checkClassWeight(op: string, x: Tensor, weight: Tensor | null): void {
+/** @internal Throws unless the weight has one element per class. */
+export function checkClassWeight(op: string, x: Tensor, weight: Tensor | null): void {
   if (weight !== null && !sameShape(weight.shape, [x.shape[classAxis(x)]!]))
     throw new ShapeError(op, `the weight ${show(weight.shape)} must have one element per class of ${show(x.shape)}`);
 }
 
-function checkClasses(op: string, x: Tensor, target: Tensor): void {
+/** @internal Throws unless the target holds one class per row of scores. */
+export function checkClasses(op: string, x: Tensor, target: Tensor): void {
   if (x.ndim === 0 || !sameShape(target.shape, x.shape.toSpliced(classAxis(x), 1)))
     throw new ShapeError(
       op,
@@ -165,39 +149,30 @@ function checkClasses(op: string, x: Tensor, target: Tensor): void {
  * The cross-entropy of `softmax(x)` and a target: `x [N, C]`, `[N, C, d1, …]` or `[C]`, and int32 classes of this shape without `C`, or
  * the probabilities of all classes in the shape of `x`. The class weights are a buffer, saved as `weight`.
  */
-export class CrossEntropyLoss extends Module {
-  readonly weight: Buffer | null;
-  readonly #options: Omit<Required<CrossEntropyOptions>, "weight">;
+export class CrossEntropyLoss extends Loss<CrossEntropyOptions> {
+  readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: CrossEntropyOptions = {}) {
-    super();
-    const { weight, ...rest } = withDefaults("CrossEntropyLoss", options, {
-      weight: null,
-      ignoreIndex: -100,
-      reduction: "mean",
-      labelSmoothing: 0,
-    });
-    reductionOf("CrossEntropyLoss", rest.reduction);
-    checkFraction("CrossEntropyLoss", "labelSmoothing", rest.labelSmoothing);
-    this.weight = weight === null ? null : new Buffer(weight);
-    this.#options = rest;
+    super(readCrossEntropy("CrossEntropyLoss", options));
   }
 
   forward(x: Tensor, target: Tensor): Tensor {
-    return crossEntropy(x, target, { ...this.#options, weight: this.weight });
+    return crossEntropy(x, target, this.options);
   }
 }
 
-/** The squared differences of two tensors of one shape. */
-export class MSELoss extends Module {
-  readonly #reduction: Reduction;
+/**
+ * The negative log-probability of the target: `x [N, C]`, `[N, C, d1, …]` or `[C]` holds log-probabilities, and the int32 target classes of
+ * this shape without `C`. The class weights are a buffer, saved as `weight`.
+ */
+export class NLLLoss extends Loss<NLLLossOptions> {
+  readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
-  constructor(options: LossOptions = {}) {
-    super();
-    this.#reduction = reductionOf("MSELoss", withDefaults("MSELoss", options, { reduction: "mean" }).reduction);
+  constructor(options: NLLLossOptions = {}) {
+    super(readNLL("NLLLoss", options));
   }
 
   forward(x: Tensor, target: Tensor): Tensor {
-    return mseLoss(x, target, { reduction: this.#reduction });
+    return nllLoss(x, target, this.options);
   }
 }

@@ -16,10 +16,10 @@ import {
 import { fusedBackend } from "@descent/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CrossEntropyLoss, functional, MSELoss, type Reduction } from "./index.ts";
+import { CrossEntropyLoss, functional, type Reduction } from "../index.ts";
 
 setBackend(cpu());
-const { crossEntropy, mseLoss, nllLoss } = functional;
+const { crossEntropy, nllLoss } = functional;
 const f64 = { dtype: "float64" } as const;
 const like = { ...f64, requiresGrad: true };
 const ints = (values: readonly number[]): Tensor => tensor(Int32Array.from(values));
@@ -199,37 +199,5 @@ describe("crossEntropy", () => {
     );
     expect(() => nllLoss(x, ints([0]))).toThrow("nllLoss: scores [2,3] and targets [1] do not fit");
     expect(() => nllLoss(x, ints([0, 1]), { reduction: "x" as "mean" })).toThrow('nllLoss: unknown reduction "x"');
-  });
-});
-
-describe("mseLoss", () => {
-  test("averages, sums, or lists squared differences", () => {
-    const [x, target] = [tensor([1, 2, 3]), tensor([1, 0, 6])];
-    expect(new MSELoss().call(x, target).item()).toBeCloseTo(13 / 3, 6);
-    expect(new MSELoss({ reduction: "sum" }).call(x, target).item()).toBe(13);
-    expect(new MSELoss({ reduction: "none" }).call(x, target).toArray()).toEqual([0, 4, 9]);
-  });
-
-  test("of two dtypes is that of the wider one", () => {
-    const x = tensor([1, 2], { requiresGrad: true });
-    const loss = mseLoss(x, tensor([1, 4], f64));
-    expect([loss.dtype, loss.item()]).toEqual(["float64", 2]);
-    loss.backward();
-    expect([x.grad!.dtype, x.grad!.toArray()]).toEqual(["float32", [0, -2]]);
-    expect(mseLoss(x, ints([3, 2])).item()).toBe(2);
-  });
-
-  test("its gradients", () => {
-    gradcheck((x, y) => mseLoss(x!, y!), [randn([2, 3], like), randn([2, 3], like)]);
-  });
-
-  test("rejects different shapes, which PyTorch would broadcast with a warning", () => {
-    expect(() => mseLoss(ones([2, 1]), ones([2]))).toThrow(
-      "mseLoss: the input [2,1] and the target [2] differ; reshape() one of them",
-    );
-    expect(() => new MSELoss({ reduction: "avg" as "mean" })).toThrow('MSELoss: unknown reduction "avg"');
-    expect(() => mseLoss(ones([1]), ones([1]), { reduction: "avg" as "mean" })).toThrow(
-      'mseLoss: unknown reduction "avg"',
-    );
   });
 });

@@ -1,0 +1,48 @@
+import { ShapeError } from "../errors.ts";
+import { composite, floating } from "../op.ts";
+import { type Shape, sameShape, show } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { abs, add, div, exp, log, log1p, maximum, mul, neg, sigmoid, sub } from "./elementwise.ts";
+import { unbroadcast } from "./sum.ts";
+
+const shapeOf =
+  (op: string) =>
+  ([x, target]: readonly [Shape, Shape]): Shape => {
+    if (target.length > 0 && !sameShape(x, target))
+      throw new ShapeError(op, `the input ${show(x)} and the target ${show(target)} differ`, "reshape() one of them");
+    return x;
+  };
+
+/** As PyTorch bounds it, so that a probability of 0 costs much, but not everything. */
+const boundedLog = (log: Tensor): Tensor => maximum(log, -100);
+
+const probabilities = composite<[p: Tensor, target: Tensor]>({
+  name: "binaryCrossEntropy",
+  shape: shapeOf("binaryCrossEntropy"),
+  dtype: floating("binaryCrossEntropy"),
+  decompose: ([p, target]) => neg(add(mul(target, boundedLog(log(p))), mul(sub(1, target), boundedLog(log1p(neg(p)))))),
+  saves: ["inputs"],
+  vjp: [
+    (g, { inputs: [p, target] }) => div(mul(g, sub(p, target)), maximum(mul(sub(1, p), p), 1e-12)),
+    (g, { inputs: [p], specs }) => unbroadcast(mul(g, sub(log1p(neg(p)), log(p))), specs[1]!.shape),
+  ],
+});
+
+/** `−t log p − (1 − t) log(1 − p)`, element by element, where no logarithm falls below −100. */
+export const binaryCrossEntropy = (p: Tensor, target: Tensor): Tensor => probabilities([p, target]);
+
+const logits = composite<[x: Tensor, target: Tensor | number]>({
+  name: "binaryCrossEntropyWithLogits",
+  shape: shapeOf("binaryCrossEntropyWithLogits"),
+  dtype: floating("binaryCrossEntropyWithLogits"),
+  // log(1 + eˣ) − t x, whose exponential cannot overflow.
+  decompose: ([x, target]) => add(sub(maximum(x, 0), mul(target, x)), log1p(exp(neg(abs(x))))),
+  saves: ["inputs"],
+  vjp: [
+    (g, { inputs: [x, target] }) => mul(g, sub(sigmoid(x), target)),
+    (g, { inputs: [x], specs }) => unbroadcast(neg(mul(g, x)), specs[1]!.shape),
+  ],
+});
+
+/** The binary cross-entropy of `p = sigmoid(x)`, element by element, without overflow: `log(1 + eˣ) − t x`. */
+export const binaryCrossEntropyWithLogits = (x: Tensor, target: Tensor | number): Tensor => logits([x, target]);
