@@ -90,13 +90,16 @@ export function normal(
   });
 }
 
+/** @internal A number of the standard normal distribution from the words `at` and `at + 1`. */
+export function standardNormal(bits: Uint32Array, at: number): number {
+  const radius = Math.sqrt(-2 * Math.log((bits[at]! + 1) / 2 ** 32));
+  return radius * Math.cos((2 * Math.PI * bits[at + 1]!) / 2 ** 32);
+}
+
 function gaussian(mean: number, std: number, shape: Shape, options: RandomOptions): Tensor {
   checkFloat("normal", options);
   if (!(std >= 0)) throw new ArgumentError("normal", `the standard deviation must not be negative, got ${std}`);
-  return sample("normal", shape, options, 2, (bits, at) => {
-    const radius = Math.sqrt(-2 * Math.log((bits[at]! + 1) / 2 ** 32));
-    return mean + std * radius * Math.cos((2 * Math.PI * bits[at + 1]!) / 2 ** 32);
-  });
+  return sample("normal", shape, options, 2, (bits, at) => mean + std * standardNormal(bits, at));
 }
 
 /** Numbers of the standard normal distribution. */

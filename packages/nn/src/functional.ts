@@ -6,7 +6,7 @@ export { batchNorm, type FunctionalBatchNormOptions } from "./batch-norm.ts";
 export { bilinear, type FunctionalBilinearOptions } from "./bilinear.ts";
 export { conv1d, conv2d, conv3d, type FunctionalConv1dOptions, type FunctionalConv2dOptions, type FunctionalConv3dOptions, type FunctionalConvOptions } from "./conv.ts";
 export { convTranspose1d, convTranspose2d, convTranspose3d, type FunctionalConvTransposeOptions } from "./conv-transpose.ts";
-export { dropout, type FunctionalDropoutOptions } from "./dropout.ts";
+export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, featureAlphaDropout, type FunctionalDropoutOptions } from "./dropout.ts";
 export { embedding, embeddingBag, type FunctionalEmbeddingBagOptions } from "./embedding.ts";
 export { groupNorm, type FunctionalGroupNormOptions } from "./group-norm.ts";
 export { instanceNorm, type FunctionalInstanceNormOptions } from "./instance-norm.ts";

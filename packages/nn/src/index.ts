@@ -7,7 +7,7 @@ export { Bilinear, type BilinearOptions } from "./bilinear.ts";
 export { ModuleDict, ModuleList, ParameterDict, ParameterList } from "./containers.ts";
 export { Conv1d, Conv2d, Conv3d, type Conv1dOptions, type Conv2dOptions, type Conv3dOptions, type ConvOptions } from "./conv.ts";
 export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTranspose1dOptions, type ConvTranspose2dOptions, type ConvTranspose3dOptions, type ConvTransposeOptions } from "./conv-transpose.ts";
-export { Dropout, type DropoutOptions } from "./dropout.ts";
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, type DropoutArguments, type DropoutOptions } from "./dropout.ts";
 export { Embedding, EmbeddingBag, type BagMode, type EmbeddingBagOptions, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten, Unflatten, type FlattenOptions } from "./flatten.ts";
 export * as functional from "./functional.ts";
