@@ -103,6 +103,11 @@ export abstract class Module {
     );
   }
 
+  /** @internal Whether a call of the module has begun and not ended. */
+  get isRunning(): boolean {
+    return running.includes(this);
+  }
+
   /** Calls `hook` before every `forward`; an array that it returns replaces the inputs. Returns a function that removes it. */
   registerForwardPreHook<M extends Module>(
     this: M,

@@ -45,6 +45,7 @@ export { Loss, type LossOptions } from "./loss/loss.ts";
 export { HingeEmbeddingLoss, MarginRankingLoss, MultiLabelMarginLoss, MultiMarginLoss, type MarginOptions, type MultiMarginLossOptions } from "./loss/margin.ts";
 export { GaussianNLLLoss, KLDivLoss, PoissonNLLLoss, type GaussianNLLLossOptions, type KLDivLossOptions, type PoissonNLLLossOptions } from "./loss/probability.ts";
 export { HuberLoss, L1Loss, MSELoss, SmoothL1Loss, type HuberLossOptions, type SmoothL1LossOptions } from "./loss/regression.ts";
+export * as utils from "./utils/index.ts";
 
 
 
