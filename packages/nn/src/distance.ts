@@ -4,24 +4,6 @@ import { withDefaults } from "./options.ts";
 
 type Dim = number | readonly number[];
 
-/** `y` where the total `y` is made of is not zero, without what a root's slope at 0 would make of the gradient: that is 0, as in PyTorch. */
-const root = (total: Tensor, of: (total: Tensor) => Tensor): Tensor => {
-  const isZero = total.eq(0);
-  return where(isZero, 0, of(where(isZero, 1, total)));
-};
-
-/** `(Σ |x|ᵖ)^(1/p)` over `dim`, which stays as size 1. The gradient at 0 is 0. */
-export function vectorNorm(x: Tensor, p: number, dim: Dim): Tensor {
-  const keepdim = { keepdim: true };
-  if (p === 2) return root(x.square().sum(dim, keepdim), (total) => total.sqrt());
-  const size = x.abs();
-  if (p === 1) return size.sum(dim, keepdim);
-  if (p === 0) return x.ne(0).sum(dim, keepdim).to(x.dtype);
-  if (Math.abs(p) === Number.POSITIVE_INFINITY) return p > 0 ? size.amax(dim, keepdim) : size.amin(dim, keepdim);
-  const powers = where(x.eq(0), p > 0 ? 0 : Number.POSITIVE_INFINITY, where(x.eq(0), 1, size).pow(p));
-  return root(powers.sum(dim, keepdim), (total) => total.pow(1 / p));
-}
-
 /** Options of `normalize`. */
 export interface NormalizeOptions {
   /** The exponent of the norm. Default 2. */
@@ -35,7 +17,7 @@ export interface NormalizeOptions {
 /** `x / max(‖x‖ₚ, eps)`: vectors along `dim` of norm 1. */
 export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
   const { p, dim, eps } = withDefaults("normalize", options, { p: 2, dim: 1, eps: 1e-12 });
-  return scope(() => x.div(vectorNorm(x, p, dim).clamp(eps)));
+  return scope(() => x.div(x.norm(p, dim, { keepdim: true }).clamp(eps)));
 }
 
 /** Options of `cosineSimilarity`. */
@@ -62,7 +44,7 @@ export function cosineSimilarity(x: Tensor, y: Tensor, options: CosineSimilarity
 
 /** A vector over its norm, which counts as `eps` below that; the gradient passes through the bound, as in PyTorch. */
 function unit(x: Tensor, dim: number, eps: number): Tensor {
-  const norm = vectorNorm(x, 2, dim);
+  const norm = x.norm(2, dim, { keepdim: true });
   return x.div(where(norm.lt(eps), norm.sub(norm.detach()).add(eps), norm));
 }
 
@@ -95,10 +77,7 @@ const PAIRWISE = { p: 2, eps: 1e-6, keepdim: false };
 /** `‖x − y + eps‖ₚ` along the last axis, of two tensors that broadcast. */
 export function pairwiseDistance(x: Tensor, y: Tensor, options: PairwiseDistanceOptions = {}): Tensor {
   const { p, eps, keepdim } = withDefaults("pairwiseDistance", options, PAIRWISE);
-  return scope(() => {
-    const distance = vectorNorm(x.sub(y).add(eps), p, -1);
-    return keepdim ? distance : distance.squeeze(-1);
-  });
+  return scope(() => x.sub(y).add(eps).norm(p, -1, { keepdim }));
 }
 
 /** `‖x − y + eps‖ₚ` along the last axis, of two tensors that broadcast. */

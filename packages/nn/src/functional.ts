@@ -30,4 +30,3 @@ export { gaussianNllLoss, klDiv, poissonNllLoss, type GaussianNLLLossOptions, ty
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss, type HuberLossOptions, type SmoothL1LossOptions } from "./loss/regression.ts";
 
 
-

@@ -48,4 +48,3 @@ export { HuberLoss, L1Loss, MSELoss, SmoothL1Loss, type HuberLossOptions, type S
 export * as utils from "./utils/index.ts";
 
 
-

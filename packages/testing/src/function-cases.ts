@@ -41,8 +41,8 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...POINTWISE_FUNCTIONS,
   ...ACTIVATION_FUNCTIONS,
   ...NETWORK_FUNCTIONS,
+  ...LOSSES,
 };
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...LOSSES };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([

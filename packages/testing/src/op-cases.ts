@@ -12,7 +12,6 @@ import { type OpCase } from "./op-case.ts";
 import { BINARY } from "./cases/losses.ts";
 
 
-
 /** A case for every op of core's registry. A test fails where one is missing, or does not reach its op. */
 export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...ELEMENTWISE,

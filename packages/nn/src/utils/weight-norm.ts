@@ -1,6 +1,5 @@
 import { normalizeAxis, type Tensor } from "@descent/core";
 import { Module } from "../base.ts";
-import { vectorNorm } from "../distance.ts";
 import { withDefaults } from "../options.ts";
 import { type Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
 
@@ -23,10 +22,9 @@ class WeightNorm extends Module implements Parametrization {
 
   /** The norm over all axes but one. */
   #norm(v: Tensor): Tensor {
-    const axes = [...v.shape.keys()];
-    if (this.#dim === null) return vectorNorm(v, 2, axes).reshape([]);
+    if (this.#dim === null) return v.norm();
     const kept = normalizeAxis("weightNorm", this.#dim, v.ndim);
-    return v.ndim === 1 ? v.abs() : vectorNorm(v, 2, axes.toSpliced(kept, 1));
+    return v.ndim === 1 ? v.abs() : v.norm(2, [...v.shape.keys()].toSpliced(kept, 1), { keepdim: true });
   }
 }
 

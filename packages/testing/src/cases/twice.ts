@@ -9,6 +9,7 @@ import { POINTWISE_TWICE } from "./pointwise.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
 
 
+
 import fc from "fast-check";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
