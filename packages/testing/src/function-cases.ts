@@ -1,18 +1,15 @@
 import { flatten, unbind } from "@descent/core";
+import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
+import { LOSSES } from "./cases/losses.ts";
 import { NETWORK_FUNCTIONS } from "./cases/network.ts";
 import { POINTWISE_FUNCTIONS } from "./cases/pointwise.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
-import { draw, floats, opCase, type OpCase } from "./op-case.ts";
-import { LOSSES } from "./cases/losses.ts";
-
-
-
-import fc from "fast-check";
+import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(

@@ -1,8 +1,6 @@
-import { type Tensor } from "@descent/core";
+import type { Tensor } from "@descent/core";
 import * as nn from "@descent/nn";
-import { goldenTensor, type GoldenTensor } from "./golden.ts";
-
-
+import { type GoldenTensor, goldenTensor } from "./golden.ts";
 
 /** Arguments by PyTorch's names, in camelCase. */
 type Args = Readonly<Record<string, unknown>>;

@@ -3,12 +3,11 @@ import { composite, floating } from "../op.ts";
 import { type Shape, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { abs, add, div, exp, log, log1p, maximum, mul, neg, sigmoid, sub } from "./elementwise.ts";
-import { unbroadcast } from "./sum.ts";
 
 const shapeOf =
   (op: string) =>
   ([x, target]: readonly [Shape, Shape]): Shape => {
-    if (target.length > 0 && !sameShape(x, target))
+    if (!sameShape(x, target))
       throw new ShapeError(op, `the input ${show(x)} and the target ${show(target)} differ`, "reshape() one of them");
     return x;
   };
@@ -24,25 +23,22 @@ const probabilities = composite<[p: Tensor, target: Tensor]>({
   saves: ["inputs"],
   vjp: [
     (g, { inputs: [p, target] }) => div(mul(g, sub(p, target)), maximum(mul(sub(1, p), p), 1e-12)),
-    (g, { inputs: [p], specs }) => unbroadcast(mul(g, sub(log1p(neg(p)), log(p))), specs[1]!.shape),
+    (g, { inputs: [p] }) => mul(g, sub(log1p(neg(p)), log(p))),
   ],
 });
 
 /** `−t log p − (1 − t) log(1 − p)`, element by element, where no logarithm falls below −100. */
 export const binaryCrossEntropy = (p: Tensor, target: Tensor): Tensor => probabilities([p, target]);
 
-const logits = composite<[x: Tensor, target: Tensor | number]>({
+const logits = composite<[x: Tensor, target: Tensor]>({
   name: "binaryCrossEntropyWithLogits",
   shape: shapeOf("binaryCrossEntropyWithLogits"),
   dtype: floating("binaryCrossEntropyWithLogits"),
   // log(1 + eˣ) − t x, whose exponential cannot overflow.
   decompose: ([x, target]) => add(sub(maximum(x, 0), mul(target, x)), log1p(exp(neg(abs(x))))),
   saves: ["inputs"],
-  vjp: [
-    (g, { inputs: [x, target] }) => mul(g, sub(sigmoid(x), target)),
-    (g, { inputs: [x], specs }) => unbroadcast(neg(mul(g, x)), specs[1]!.shape),
-  ],
+  vjp: [(g, { inputs: [x, target] }) => mul(g, sub(sigmoid(x), target)), (g, { inputs: [x] }) => neg(mul(g, x))],
 });
 
 /** The binary cross-entropy of `p = sigmoid(x)`, element by element, without overflow: `log(1 + eˣ) − t x`. */
-export const binaryCrossEntropyWithLogits = (x: Tensor, target: Tensor | number): Tensor => logits([x, target]);
+export const binaryCrossEntropyWithLogits = (x: Tensor, target: Tensor): Tensor => logits([x, target]);

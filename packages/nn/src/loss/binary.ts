@@ -1,9 +1,10 @@
 import {
   type Buffer,
+  logSigmoid,
+  binaryCrossEntropyWithLogits as ofLogits,
   binaryCrossEntropy as ofProbabilities,
   promote,
   scope,
-  binaryCrossEntropyWithLogits as softplusLoss,
   type Tensor,
 } from "@descent/core";
 import { checkElements, checkSame, Loss, type LossOptions, reader, readReduction, reduce } from "./loss.ts";
@@ -69,10 +70,9 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options?
 }
 
 function logitLosses(x: Tensor, t: Tensor, posWeight: Tensor | null): Tensor {
-  if (posWeight === null) return softplusLoss(x, t);
-  // −log sigmoid(x), counted 1 + (posWeight − 1)·t times.
-  const positive = softplusLoss(x, 1);
-  return x.sub(x.mul(t)).add(positive.mul(posWeight.sub(1).mul(t).add(1)));
+  if (posWeight === null) return ofLogits(x, t);
+  const share = posWeight.sub(1).mul(t).add(1);
+  return x.sub(x.mul(t)).sub(logSigmoid(x).mul(share));
 }
 
 /** The binary cross-entropy of `sigmoid(x)` and targets of one shape, for logits of any size. The weights are buffers. */
@@ -92,7 +92,7 @@ export class BCEWithLogitsLoss extends Loss<BCEWithLogitsLossOptions> {
 /** `log(1 + e^(−t x))` of scores and targets of ±1, which broadcast. */
 export function softMarginLoss(x: Tensor, target: Tensor, options?: LossOptions): Tensor {
   const { reduction } = readReduction("softMarginLoss", options);
-  return scope(() => reduce(softplusLoss(x.mul(target), 1), reduction));
+  return scope(() => reduce(logSigmoid(x.mul(target)).neg(), reduction));
 }
 
 /** `log(1 + e^(−t x))` of scores and targets of ±1, which broadcast. */
@@ -110,7 +110,7 @@ export class SoftMarginLoss extends Loss {
 export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, options?: BCELossOptions): Tensor {
   const op = "multilabelSoftMarginLoss";
   const { reduction, weight } = readBCE(op, options);
-  return scope(() => reduce(weighted(softplusLoss(...alike(op, x, target)), weight).mean(-1), reduction));
+  return scope(() => reduce(weighted(ofLogits(...alike(op, x, target)), weight).mean(-1), reduction));
 }
 
 /** The mean over classes of the binary cross-entropies of `sigmoid(x)`, `[…, C]` as the targets. `weight` is a buffer. */

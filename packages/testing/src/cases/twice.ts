@@ -1,16 +1,36 @@
-import { add, batchNorm, binaryCrossEntropy, binaryCrossEntropyWithLogits, cat, conv2d, div, enableGrad, grad, layerNorm, linear, linearRelu, matmul, maximum, minimum, mseLoss, mul, pow, sub, type Conv2dAttrs, type Tensor, where } from "@descent/core";
+import {
+  add,
+  batchNorm,
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  type Conv2dAttrs,
+  cat,
+  conv2d,
+  div,
+  enableGrad,
+  grad,
+  layerNorm,
+  linear,
+  linearRelu,
+  matmul,
+  maximum,
+  minimum,
+  mseLoss,
+  mul,
+  pow,
+  sub,
+  type Tensor,
+  where,
+} from "@descent/core";
+import fc from "fast-check";
 import { shape, size } from "../arbitraries.ts";
-import { condition, distinctFloats, draw, floats, opCase, type OpCase } from "../op-case.ts";
+import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "../op-case.ts";
 import { adjoint, pullback } from "./adjoint.ts";
 import { LINALG_TWICE } from "./linalg.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
 import { OPTIM_TWICE } from "./optim.ts";
 import { POINTWISE_TWICE } from "./pointwise.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
-
-
-
-import fc from "fast-check";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
   opCase(
