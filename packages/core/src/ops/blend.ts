@@ -24,7 +24,8 @@ export interface ScaledOptions {
   readonly value?: number;
 }
 
-const scaled = (x: Tensor, value: number): Tensor => (value === 1 ? x : mul(x, value));
+/** `value · x`. */
+export const scaled = (x: Tensor, value: number): Tensor => (value === 1 ? x : mul(x, value));
 
 /** `x + value · a · b`. */
 export const addcmul = (x: Tensor, a: Tensor, b: Tensor, { value = 1 }: ScaledOptions = {}): Tensor =>

@@ -2,6 +2,7 @@ import type { Vjp } from "../apply.ts";
 import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.ts";
 import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError } from "../errors.ts";
+import { scope } from "../memory.ts";
 import { composite, primitive, type Save } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -120,7 +121,7 @@ export function composed(
     saves,
     vjp: shrunk(vjpA, vjpB),
   });
-  return (a: Scalar, b: Scalar): Tensor => op(tensors(name, a, b, toFloat), undefined);
+  return (a: Scalar, b: Scalar): Tensor => scope(() => op(tensors(name, a, b, toFloat), undefined));
 }
 
 /** A comparison or logical op: bool, without a gradient. */

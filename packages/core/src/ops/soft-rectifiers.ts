@@ -2,8 +2,9 @@ import { ArgumentError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
+import { scaled } from "./blend.ts";
 import { asFloat } from "./cast.ts";
-import { abs, add, div, exp, expm1, gt, log1p, mul, neg, relu, sigmoid, sub, tanh, where } from "./elementwise.ts";
+import { abs, add, exp, expm1, gt, log1p, mul, neg, relu, sigmoid, sub, tanh, where } from "./elementwise.ts";
 
 // Activations with an exponential, made so that neither values nor gradients overflow on the side that is not taken.
 
@@ -22,11 +23,11 @@ const eluOp = composite<[x: Tensor], Elu>({
   shape: ([x]) => x,
   dtype: floating("elu"),
   decompose: ([x], { alpha, scale, inputScale }) =>
-    where(gt(x, 0), mul(x, scale), mul(expm1(mul(below(x), inputScale)), alpha * scale)),
+    where(gt(x, 0), scaled(x, scale), scaled(expm1(scaled(below(x), inputScale)), alpha * scale)),
   saves: ["inputs"],
   vjp: [
     (g, { inputs: [x], attrs: { alpha, scale, inputScale } }) => {
-      const slope = mul(exp(mul(below(x), inputScale)), alpha * scale * inputScale);
+      const slope = scaled(exp(scaled(below(x), inputScale)), alpha * scale * inputScale);
       return mul(g, where(gt(x, 0), scale, slope));
     },
   ],
@@ -66,14 +67,14 @@ const softplusOp = composite<[x: Tensor], Required<SoftplusOptions>>({
   shape: ([x]) => x,
   dtype: floating("softplus"),
   decompose: ([x], { beta, threshold }) => {
-    const z = mul(x, beta);
-    const y = div(add(relu(z), log1p(exp(neg(abs(z))))), beta);
+    const z = scaled(x, beta);
+    const y = scaled(add(relu(z), log1p(exp(neg(abs(z))))), 1 / beta);
     return threshold === Number.POSITIVE_INFINITY ? y : where(gt(z, threshold), x, y);
   },
   saves: ["inputs"],
   vjp: [
     (g, { inputs: [x], attrs: { beta, threshold } }) => {
-      const z = mul(x, beta);
+      const z = scaled(x, beta);
       const slope = sigmoid(z);
       return mul(g, threshold === Number.POSITIVE_INFINITY ? slope : where(gt(z, threshold), 1, slope));
     },
