@@ -83,8 +83,8 @@ const shrunk = <I extends Pair, A>(vjpA: Vjp<I>, vjpB: Vjp<I>) =>
   ([vjpA, vjpB] as const).map(
     (vjp, input): Vjp<I, A> =>
       (g, context) => {
-        const full = vjp(g, context);
-        return full === null ? null : unbroadcast(full, context.specs[input]!.shape);
+        const whole = vjp(g, context);
+        return whole === null ? null : unbroadcast(whole, context.specs[input]!.shape);
       },
   ) as [Vjp<I, A>, Vjp<I, A>];
 

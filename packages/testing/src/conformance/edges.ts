@@ -98,6 +98,7 @@ const FUNCTIONS: Record<string, FunctionEdge> = {
   heaviside: [(x) => x.heaviside(0.5), [0, 1, 0, 0.5, 0.5]],
   "clamp from 0": [(x) => x.clamp(0, 6), [nan, 6, 0, -0, 0], [0, 0, 0, 0, 0]],
   clampMin: [(x) => x.clampMin(-1), [nan, inf, -1, -0, 0], [0, 1, 0, 1, 1]],
+  clampMax: [(x) => x.clampMax(1), [nan, 1, -inf, -0, 0], [0, 0, 1, 1, 1]],
   relu: [(x) => x.relu(), [nan, inf, 0, -0, 0], [1, 1, 0, 0, 0]],
   relu6: [(x) => x.relu6(), [nan, 6, 0, -0, 0], [0, 0, 0, 0, 0]],
   elu: [(x) => x.elu(), [nan, inf, -1, -0, 0], [nan, 1, 0, 1, 1]],

@@ -19,7 +19,7 @@ interface FloatFunction {
 const ONE = 0x3f800000;
 const MINUS_ONE = ONE | (1 << 31);
 
-/** Functions that are rarely called so often that vectors would pay: they are left to the reference. */
+/** What networks seldom call: the reference computes it. */
 type Rare =
   | "exp2"
   | "log2"
