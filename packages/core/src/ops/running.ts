@@ -1,10 +1,10 @@
 import type { ScanFn } from "../backend.ts";
-import { floating, type Op, primitive } from "../op.ts";
+import { composite, floating, type Op, primitive } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { alongAxis, positions } from "./along.ts";
 import { cast } from "./cast.ts";
 import { onesLike } from "./creation.ts";
-import { add, eq, isnan, logicalOr, mul, where } from "./elementwise.ts";
+import { add, eq, exp, isinf, isnan, logicalOr, mul, sub, where } from "./elementwise.ts";
 import { gather } from "./indexing.ts";
 import { cat, stack } from "./join.ts";
 import { narrow } from "./movement.ts";
@@ -34,7 +34,7 @@ const cumprodOp: Op<[x: Tensor], number> = primitive({
   ],
 });
 
-/** `rᵢ = gᵢ + aᵢ·rᵢ₊₁` along an axis where `r` has one element more than `a`, in log₂ n steps of twice the reach (Blelloch 1990). */
+/** `rᵢ = gᵢ + aᵢ·rᵢ₊₁` along an axis where `r` has one element more than `a`, in log₂ n steps, each of twice the reach (Hillis and Steele 1986). */
 function recurrence(g: Tensor, a: Tensor, axis: number): Tensor {
   const n = g.shape[axis]!;
   let [r, factor] = [g, a];
@@ -84,10 +84,11 @@ export const cummax: SoFar = extremes("cummax", cummaxOp);
 /** The smallest elements so far along an axis, from the first NaN on NaN; of equal ones the last has index and gradient. */
 export const cummin: SoFar = extremes("cummin", cumminOp);
 
-/** `log Σ exp(x)` of the elements so far along an axis of a floating tensor, without overflow. */
-export const logcumsumexp = (x: Tensor, dim: number): Tensor =>
-  alongAxis("logcumsumexp", x, dim, (x, axis) => {
-    floating("logcumsumexp")([x.dtype]);
+const logcumsumexpOp = composite<[x: Tensor], number>({
+  name: "logcumsumexp",
+  shape: ([x]) => x,
+  dtype: floating("logcumsumexp"),
+  decompose: ([x], axis) => {
     const n = x.shape[axis]!;
     let y = x;
     for (let reach = 1; reach < n; reach *= 2) {
@@ -95,5 +96,20 @@ export const logcumsumexp = (x: Tensor, dim: number): Tensor =>
       const joined = logsumexp(stack([narrow(y, axis, 0, rest), narrow(y, axis, reach, rest)]), 0);
       y = cat([narrow(y, axis, 0, reach), joined], axis);
     }
-    return [y];
-  })[0]!;
+    return y;
+  },
+  saves: ["inputs", "output"],
+  // ∂yⱼ/∂xᵢ = exp(xᵢ − yⱼ), as a product of factors that are at most 1.
+  vjp: [
+    (g, { inputs: [x], output: y, attrs: axis }) => {
+      const rest = Math.max(0, x.shape[axis]! - 1);
+      const [before, after] = [narrow(y, axis, 0, rest), narrow(y, axis, x.shape[axis]! - rest, rest)];
+      const factors = where(isinf(after), cast(eq(before, after), x.dtype), exp(sub(before, after)));
+      return mul(exp(sub(x, y)), recurrence(g, factors, axis));
+    },
+  ],
+});
+
+/** `log Σ exp(x)` of the elements so far along an axis of a floating tensor, without overflow. */
+export const logcumsumexp = (x: Tensor, dim: number): Tensor =>
+  alongAxis("logcumsumexp", x, dim, (x, axis) => [logcumsumexpOp([x], axis)])[0]!;

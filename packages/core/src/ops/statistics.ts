@@ -182,8 +182,8 @@ export function corrcoef(x: Tensor): Tensor {
   return scope(() => {
     const c = cov(x);
     if (c.ndim === 0) return div(c, c);
-    const identity = eye(c.shape[0]!, c.shape[0]!, { dtype: c.dtype, backend: c.backend });
-    const deviation = unsqueeze(sqrt(sum(mul(c, identity), 1)), 1);
+    const diagonal = eye(c.shape[0]!, c.shape[0]!, { dtype: "bool", backend: c.backend });
+    const deviation = unsqueeze(sqrt(sum(where(diagonal, c, 0), 1)), 1);
     return clamp(div(div(c, deviation), transpose(deviation, 0, 1)), -1, 1);
   });
 }

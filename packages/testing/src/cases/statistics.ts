@@ -102,6 +102,7 @@ export const STATISTICS: Record<string, OpCase> = {
   cumprod: running(cumprod, factors),
   cummax: running(cummax, distinctFloats, ties, holes),
   cummin: running(cummin, distinctFloats, ties, holes),
+  logcumsumexp: running(logcumsumexp, floats),
   norm: over(
     fc.constantFrom(0, 0.5, 1, 1.5, 2, 3, -1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
     (x, dim, keepdim, p) => norm(x, p, dim, { keepdim }),
@@ -132,7 +133,6 @@ const generated = () => ({ generator: new Generator(1) });
 export const STATISTIC_FUNCTIONS: Record<string, OpCase> = {
   prod: over(none, (x, dim, keepdim) => prod(x, dim, { keepdim }), factors),
   "cummax and cummin": along(none, (x, dim) => [cummax(x, dim).values, cummin(x, dim).values]),
-  logcumsumexp: running(logcumsumexp, floats),
   dist: opCase(
     size().chain((n) => draw(null, floats([3, n]), floats([n]))),
     ([a, b]) => dist(a!, b!),
