@@ -1,16 +1,25 @@
 import { cpu } from "@descent/backend-cpu";
 import {
   bernoulli,
+  emptyLike,
+  Generator,
   getRngState,
+  grad,
   manualSeed,
+  multinomial,
   normal,
   rand,
   randint,
+  randintLike,
+  randLike,
   randn,
+  randnLike,
   randperm,
   setBackend,
   setRngState,
+  tensor,
   uniform,
+  zeros,
 } from "@descent/core";
 import "@descent/core/methods";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -52,6 +61,56 @@ describe("distributions", () => {
   test("bernoulli and randperm", () => {
     expect(bernoulli(0.25, [n]).mean().item()).toBeCloseTo(0.25, 1);
     expect([...randperm(50).dataSync()].sort((a, b) => a - b)).toEqual([...Array(50).keys()]);
+  });
+});
+
+describe("from tensors", () => {
+  test("like another tensor: its shape, dtype and backend", () => {
+    const x = zeros([2, 3], { dtype: "float64" });
+    for (const y of [randLike(x), randnLike(x), randintLike(x, 0, 5), emptyLike(x)])
+      expect([y.shape, y.dtype]).toEqual([[2, 3], "float64"]);
+    expect(randintLike(zeros([2], { dtype: "int32" }), 3, 4).toArray()).toEqual([3, 3]);
+    expect(randLike(x, { dtype: "float32", generator: new Generator(3) }).toArray()).toEqual(
+      rand([2, 3], { generator: new Generator(3) }).toArray(),
+    );
+  });
+
+  test("normal: mean and standard deviation broadcast, and the gradient reaches them", () => {
+    const [mean, std] = [tensor([[0], [100]], { requiresGrad: true }), tensor([1, 0], { requiresGrad: true })];
+    const x = normal(mean, std);
+    expect(x.shape).toEqual([2, 2]);
+    expect(x.slice(null, 1).toArray()).toEqual([0, 100]);
+    expect(grad(x.sum(), mean).toArray()).toEqual([[2], [2]]);
+    expect(
+      normal(tensor(Array(2000).fill(3)), 2)
+        .std()
+        .item(),
+    ).toBeCloseTo(2, 0);
+    expect(normal(5, tensor([0, 0])).toArray()).toEqual([5, 5]);
+  });
+
+  test("bernoulli: each element with its probability", () => {
+    const p = tensor([0, 1, 0.3]).expand([4000, 3]);
+    const [never, always, often] = bernoulli(p).mean(0).toArray<number[]>();
+    expect([never, always, often]).toEqual([0, 1, expect.closeTo(0.3, 1)]);
+    expect(tensor([1, 0]).bernoulli({ dtype: "bool" }).dtype).toBe("bool");
+  });
+
+  test("multinomial: in proportion to the weights, without replacement each once, and never what weighs nothing", () => {
+    const weights = tensor([
+      [1, 0, 3],
+      [0, 2, 0],
+    ]);
+    const many = multinomial(weights, 4000, { replacement: true });
+    expect(many.dtype).toBe("int32");
+    expect(many.eq(2).to("float32").mean(1).toArray()).toEqual([expect.closeTo(0.75, 1), 0]);
+    expect(many.slice(1).unique().toArray()).toEqual([1]);
+    const firsts = Array.from({ length: 400 }, () => multinomial(weights.slice(0), 2).toArray<number[]>());
+    for (const drawn of firsts) expect([...drawn].sort()).toEqual([0, 2]);
+    expect(firsts.filter(([first]) => first === 2).length / 400).toBeCloseTo(0.75, 1);
+    expect(multinomial(weights, 1, { generator: new Generator(5) }).toArray()).toEqual(
+      multinomial(weights, 1, { generator: new Generator(5) }).toArray(),
+    );
   });
 });
 

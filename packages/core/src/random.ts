@@ -4,8 +4,8 @@ import { scope } from "./memory.ts";
 import { floating, hostArray } from "./op.ts";
 import { cast } from "./ops/cast.ts";
 import { fromTypedArray, type TensorOptions } from "./ops/creation.ts";
-import { add, ge, le, logicalAnd, lt, mul } from "./ops/elementwise.ts";
-import { all } from "./ops/reduce.ts";
+import { add, lt, mul } from "./ops/elementwise.ts";
+import { amax, amin } from "./ops/reduce.ts";
 import { broadcastShapes, checkShape, type Shape, show, sizeOf } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 import { Generator, type GeneratorState, uniform24, uniform53 } from "./threefry.ts";
@@ -61,10 +61,12 @@ export function uniform(low: number, high: number, shape: Shape, options: Random
 /** Numbers evenly distributed over `[0, 1)`. */
 export const rand = (shape: Shape, options?: RandomOptions): Tensor => uniform(0, 1, shape, options);
 
-/** Throws where a tensor has elements out of their range. Asynchronous devices cannot look. */
-function checkAll(op: string, what: string, x: Tensor, inRange: (x: Tensor) => Tensor): void {
-  if (x.backend.synchronous && scope(() => all(inRange(x))).item() === 0)
-    throw new ArgumentError(op, `${what}, and not all of the tensor's do`);
+/** Throws where a number, or an element of a tensor, is out of its range. Asynchronous devices cannot look. */
+function checkRange(op: string, what: string, x: Tensor | number, low: number, high: number): void {
+  if (x instanceof Tensor && (x.numel() === 0 || !x.backend.synchronous)) return;
+  const ends = x instanceof Tensor ? scope(() => [amin(x).item(), amax(x).item()]) : [x];
+  for (const value of ends)
+    if (!(value >= low && value <= high)) throw new ArgumentError(op, `the ${what}, got ${value}`);
 }
 
 const like = (x: Tensor, options: RandomOptions): RandomOptions => ({ dtype: x.dtype, backend: x.backend, ...options });
@@ -78,11 +80,11 @@ export function normal(
   shapeOrOptions?: Shape | RandomOptions,
   rest: RandomOptions = {},
 ): Tensor {
+  checkRange("normal", "standard deviation must not be negative", std, 0, Number.POSITIVE_INFINITY);
   const given = mean instanceof Tensor ? mean : std;
   if (!(given instanceof Tensor)) return gaussian(mean as number, std as number, shapeOrOptions as Shape, rest);
   const sizes = (x: Tensor | number): Shape => (x instanceof Tensor ? x.shape : []);
   const shape = broadcastShapes("normal", sizes(mean), sizes(std));
-  if (std instanceof Tensor) checkAll("normal", "a standard deviation must not be negative", std, (std) => ge(std, 0));
   const scale = std instanceof Tensor ? 1 : std;
   return scope(() => {
     const noise = gaussian(0, scale, shape, like(given, shapeOrOptions as RandomOptions));
@@ -98,7 +100,6 @@ export function standardNormal(bits: Uint32Array, at: number): number {
 
 function gaussian(mean: number, std: number, shape: Shape, options: RandomOptions): Tensor {
   checkFloat("normal", options);
-  if (!(std >= 0)) throw new ArgumentError("normal", `the standard deviation must not be negative, got ${std}`);
   return sample("normal", shape, options, 2, (bits, at) => mean + std * standardNormal(bits, at));
 }
 
@@ -143,14 +144,13 @@ export function bernoulli(
   shapeOrOptions: Shape | RandomOptions = {},
   options: RandomOptions = {},
 ): Tensor {
+  checkRange("bernoulli", "probability must lie in [0, 1]", p, 0, 1);
   if (p instanceof Tensor) {
     const { dtype = p.dtype, ...rest } = shapeOrOptions as RandomOptions;
     floating("bernoulli")([p.dtype]);
-    checkAll("bernoulli", "probabilities must lie in [0, 1]", p, (p) => logicalAnd(ge(p, 0), le(p, 1)));
     return scope(() => cast(lt(randLike(p, rest), p), dtype));
   }
   const shape = shapeOrOptions as Shape;
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError("bernoulli", `the probability must lie in [0, 1], got ${p}`);
   return sample("bernoulli", shape, options, 1, (bits, at) => (uniform24(bits[at]!) < p ? 1 : 0));
 }
 

@@ -1,9 +1,12 @@
 import { cpu } from "@descent/backend-cpu";
 import {
   arange,
+  empty,
   eye,
+  fromTypedArray,
   full,
   linspace,
+  logspace,
   ones,
   setBackend,
   type TensorLike,
@@ -49,6 +52,16 @@ describe("tensor", () => {
     expect(tensor([1.7, -1.7], { dtype: "int32" }).toArray()).toEqual([1, -1]);
   });
 
+  test("takes typed arrays inside of nested ones, booleans and numbers together, and bigints", () => {
+    const rows = tensor([Float64Array.of(1, 2), Float64Array.of(3, 4)]);
+    expect([rows.dtype, rows.shape, rows.sum().item()]).toEqual(["float64", [2, 2], 10]);
+    expect(tensor([[Int32Array.of(1)], [Int32Array.of(2)]]).dtype).toBe("int32");
+    const mixed = tensor([true, 2]);
+    expect([mixed.dtype, mixed.toArray()]).toEqual(["float32", [1, 2]]);
+    expect(tensor(BigInt64Array.of(1n, -2n)).toArray()).toEqual([1, -2]);
+    expect(tensor([BigInt64Array.of(3n)]).toArray()).toEqual([[3]]);
+  });
+
   test("copies: later changes of the array do not show", () => {
     const values = Float32Array.of(1, 2);
     const x = tensor(values);
@@ -87,6 +100,18 @@ describe("tensor", () => {
   });
 });
 
+describe("fromTypedArray", () => {
+  test("has one axis and the dtype of the array where nothing else is said, and converts", () => {
+    const x = fromTypedArray(Float32Array.of(1, 2));
+    expect([x.shape, x.dtype, x.toArray()]).toEqual([[2], "float32", [1, 2]]);
+    const bytes = fromTypedArray(Uint8Array.of(7, 255), [1, 2]);
+    expect([bytes.dtype, bytes.toArray()]).toEqual(["int32", [[7, 255]]]);
+    expect(fromTypedArray(Uint8Array.of(0, 1), [2], "bool").dtype).toBe("bool");
+    expect(fromTypedArray(Float64Array.of(0.5, 0), [2], "bool").toArray()).toEqual([1, 0]);
+    expect(fromTypedArray(Int32Array.of(3), [], "float64", { requiresGrad: true }).requiresGrad).toBe(true);
+  });
+});
+
 describe("filled and counted tensors", () => {
   test("have the values that their names say", () => {
     expect(
@@ -108,6 +133,11 @@ describe("filled and counted tensors", () => {
       [1, 1.5],
       [3, 2, 1],
       [0, 0.5, 1],
+    ]);
+    expect([empty([2]).shape, empty([0], { dtype: "int32" }).dtype]).toEqual([[2], "int32"]);
+    expect([logspace(0, 2, 3).toArray(), logspace(0, 3, 2, { base: 2, dtype: "int32" }).toArray()]).toEqual([
+      [1, 10, 100],
+      [1, 8],
     ]);
     expect([arange(3).dtype, arange(0, 1, 0.5).dtype, linspace(0, 1, 0).shape]).toEqual(["int32", "float32", [0]]);
   });

@@ -39,8 +39,8 @@ const normOp = composite<[x: Tensor], ReduceAttrs & { readonly p: number }>({
       // Where the norm is 0 its slope is not defined; as in PyTorch it is 0: that of an infinite norm, which is safe to differentiate.
       const above = p > 1 ? where(eq(norm, 0), INFINITY, norm) : norm;
       if (p === 2) return mul(x, div(slope, above));
-      const direction = where(eq(x, 0), 0, mul(sign(x), pow(abs(x), p - 1)));
-      return mul(direction, mul(slope, pow(above, 1 - p)));
+      const sizes = where(eq(x, 0), 1, abs(x));
+      return mul(mul(sign(x), pow(sizes, p - 1)), mul(slope, pow(above, 1 - p)));
     },
   ],
 });
