@@ -5,6 +5,7 @@ import {
   type DType,
   type Operand,
   type ReduceFn,
+  type ScanFn,
   type Shape,
   sizeOf,
   type TypedArray,
@@ -161,6 +162,22 @@ describe("scan", () => {
       nan,
     ]);
     expect(Array.from(backend.scan("sum", operand([1, nan, 2]), 0, true, operand([0, 0, 0])))).toEqual([nan, nan, 2]);
+  });
+
+  test.each<[ScanFn, number[]]>([
+    ["prod", [2, 6, 0, nan]],
+    ["max", [2, 3, 3, nan]],
+    ["min", [2, 2, 0, nan]],
+  ])("running %s", (fn, expected) => {
+    const x = operand([2, 3, 0, nan]);
+    expect(Array.from(backend.scan(fn, x, 0, false, x))).toEqual(expected);
+    expect(Array.from(backend.scan(fn, operand([nan, 5]), 0, true, operand([0, 0])))).toEqual([nan, 5]);
+  });
+
+  test("an int32 product wraps around", () => {
+    const x = operand([65537, 65537, 65537, 3], [4], "int32");
+    const wrapped = [65537, 131073, Math.imul(131073, 65537), Math.imul(Math.imul(131073, 65537), 3)];
+    expect(Array.from(backend.scan("prod", x, 0, false, x))).toEqual(wrapped);
   });
 
   test("a float32 total is kept in a double", () => {

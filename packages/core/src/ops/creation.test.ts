@@ -1,6 +1,7 @@
 import { cpu } from "@descent/backend-cpu";
 import {
   arange,
+  DTypeError,
   empty,
   eye,
   fromTypedArray,
@@ -98,6 +99,16 @@ describe("tensor", () => {
       'tensor: unknown dtype "float16"; use one of bool, int32, float32, float64',
     );
   });
+});
+
+test("an unknown dtype is a DTypeError wherever it is named", () => {
+  const unknown = "float16" as "float32";
+  const calls = [
+    () => zeros([1], { dtype: unknown }),
+    () => fromTypedArray(Float32Array.of(1), [1], unknown),
+    () => zeros([1]).to(unknown),
+  ];
+  for (const call of calls) expect(call).toThrow(DTypeError);
 });
 
 describe("fromTypedArray", () => {

@@ -1,33 +1,8 @@
-import {
-  cat,
-  celu,
-  conv2d,
-  type DType,
-  gather,
-  grad,
-  hardshrink,
-  hardtanh,
-  indexSelect,
-  linear,
-  matmul,
-  maxPool2d,
-  padZeros,
-  type Shape,
-  softshrink,
-  split,
-  stack,
-  type Tensor,
-  tanhshrink,
-  tensor,
-  threshold,
-  type UnaryFn,
-  where,
-  withBackend,
-  zeros,
-} from "@descent/core";
-import { type Elements, expectClose } from "../expect-close.ts";
+import { cat, celu, conv2d, gather, grad, hardshrink, hardtanh, indexSelect, linear, matmul, maxPool2d, padZeros, softshrink, split, stack, tanhshrink, tensor, threshold, type DType, type Shape, type Tensor, type UnaryFn, where, withBackend, zeros } from "@descent/core";
+import { expectClose, type Elements } from "../expect-close.ts";
 import { outputsOf } from "../op-case.ts";
-import type { Suite } from "./suite.ts";
+import { type Suite } from "./suite.ts";
+
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 const { PI } = Math;
@@ -335,6 +310,44 @@ const EDGES: readonly Edge[] = [
     of([1, inf, inf, nan, nan]),
     empty(0),
     of([1, 2], "int32"),
+  ],
+  [
+    "cumprod, cummax and cummin",
+    () => [
+      row(2, inf, 0, 1).cumprod(0),
+      nothing(0).cumprod(0),
+      ...Object.values(row(1, nan, 3, nan).cummax(0)),
+      ...Object.values(row(-0, 0, -inf, 1).cummin(0)),
+    ],
+    of([2, inf, nan, nan]),
+    empty(0),
+    of([1, nan, nan, nan]),
+    of([0, 1, 1, 3], "int32"),
+    of([-0, 0, -inf, -inf]),
+    of([0, 1, 2, 2], "int32"),
+  ],
+  [
+    "prod and norm of nothing",
+    () => [nothing(0).prod(), nothing(0, 2).prod(0), nothing(0).norm(), nothing(0, 2).norm(1, 0)],
+    of([1], "float32", []),
+    of([1, 1]),
+    of([0], "float32", []),
+    of([0, 0]),
+  ],
+  [
+    "norms of infinities and NaN",
+    () => [row(inf, 1).norm(), row(nan, 1).norm(inf), row(-inf, 0).norm(-inf), row(nan, 0).norm(0)],
+    of([inf], "float32", []),
+    of([nan], "float32", []),
+    of([0], "float32", []),
+    of([1], "float32", []),
+  ],
+  [
+    "median and nanmedian",
+    () => [nothing(0).median(), row(nan, 1).median(), row(nan, 1, inf, 2).nanmedian()],
+    of([nan], "float32", []),
+    of([nan], "float32", []),
+    of([2], "float32", []),
   ],
   [
     "sort",
