@@ -15,13 +15,10 @@ import "@descent/core/methods";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { grid, shape } from "./arbitraries.ts";
+import { coordinates } from "./coordinates.ts";
 import { type Item, indexExpression, isPicks, toIndex } from "./index-expressions.ts";
 
 beforeAll(() => setBackend(cpu()));
-
-/** The coordinates of a shape in row-major order. */
-const coordinates = (shape: Shape): number[][] =>
-  shape.reduce<number[][]>((rows, n) => rows.flatMap((row) => Array.from({ length: n }, (_, i) => [...row, i])), [[]]);
 
 interface Read {
   readonly shape: Shape;

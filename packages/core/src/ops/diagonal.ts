@@ -1,4 +1,4 @@
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { normalizeAxis, show, stridesOf, type View } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -40,6 +40,7 @@ function diagonalView(op: string, shape: readonly number[], offset: number, dim1
   const [rows, columns] = [normalizeAxis(op, dim1, shape.length), normalizeAxis(op, dim2, shape.length)];
   if (rows === columns)
     throw new ShapeError(op, `${dim1} and ${dim2} are one axis of ${show(shape)}`, "name two different axes");
+  if (!Number.isInteger(offset)) throw new ArgumentError(op, `the offset must be an integer, got ${offset}`);
   const strides = stridesOf(shape);
   const others = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== rows && i !== columns);
   const length = Math.max(0, Math.min(shape[rows]! + Math.min(offset, 0), shape[columns]! - Math.max(offset, 0)));

@@ -23,7 +23,12 @@ export function unflatten(x: Tensor, dim: number, sizes: Shape): Tensor {
   const size = x.shape[axis]!;
   const known = sizeOf(sizes.filter((n) => n !== -1));
   const whole = sizes.map((n) => (n === -1 ? size / known : n));
-  if (sizes.length === 0 || sizes.indexOf(-1) !== sizes.lastIndexOf(-1) || sizeOf(whole) !== size)
+  if (
+    sizes.length === 0 ||
+    sizes.indexOf(-1) !== sizes.lastIndexOf(-1) ||
+    sizeOf(whole) !== size ||
+    !whole.every((n) => Number.isInteger(n) && n >= 0)
+  )
     throw new ShapeError(
       "unflatten",
       `axis ${dim} of ${show(x.shape)} does not divide into ${show(sizes)}`,

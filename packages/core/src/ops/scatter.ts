@@ -6,11 +6,11 @@ import { composite, sameDType } from "../op.ts";
 import { normalizeAxis, type Shape, sameShape, show, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
-import { arange, full, onesLike } from "./creation.ts";
-import { add, div, eq, floor, maximum, mul, neg, sub } from "./elementwise.ts";
+import { arange, full, ones, onesLike } from "./creation.ts";
+import { add, div, eq, floor, maximum, mul, ne, neg, sub, where } from "./elementwise.ts";
 import { checkIndex, checkLine, positions, putOp, takeOp, wrapIndex } from "./indexing.ts";
 import { cat } from "./join.ts";
-import { expand, gatherView, reshape } from "./movement.ts";
+import { expand, gatherView, narrow, reshape } from "./movement.ts";
 import { argsort } from "./sort.ts";
 
 /** @internal A value of the library's user in the dtype of `x`: a number converted, a tensor checked. */
@@ -83,14 +83,17 @@ function shares(
   return { own: mul(own, share), theirs: mul(hits, takeOp([share, index], 0)) };
 }
 
+/** All values that go somewhere, and where: those of `x` first, if they count. */
+const arriving = (x: Tensor, src: Tensor, index: Tensor, includeSelf: boolean): [values: Tensor, at: Tensor] =>
+  includeSelf ? [cat([x, src]), cat([arange(0, x.numel(), 1, { backend: x.backend }), index])] : [src, index];
+
 /** The extreme elements among those of flat sources that go to one place, and what stands there. */
 const extreme = composite<[x: Tensor, src: Tensor, index: Tensor], Extreme>({
   name: "scatterExtreme",
   shape: ([x]) => x,
   dtype: ([dtype]) => dtype,
   decompose: ([x, src, index], { fn, includeSelf }) => {
-    const values = includeSelf ? cat([x, src]) : src;
-    const at = includeSelf ? cat([arange(0, x.numel(), 1, { backend: x.backend }), index]) : index;
+    const [values, at] = arriving(x, src, index, includeSelf);
     // The last one wins: they are put in order. NaN counts as the largest, also of what is negated for that.
     const upwards = fn === "amax" ? values : isFloat(x.dtype) ? neg(values) : sub(-1, values);
     const order = argsort(upwards);
@@ -104,6 +107,28 @@ const extreme = composite<[x: Tensor, src: Tensor, index: Tensor], Extreme>({
   ],
 });
 
+/** The products of flat sources that go to one place, and of what stands there. */
+function product(x: Tensor, src: Tensor, index: Tensor, includeSelf: boolean): Tensor {
+  const [values, at] = arriving(x, src, index, includeSelf);
+  const n = values.numel();
+  if (n === 0) return x;
+  // In order of their places, every value is multiplied by the one 1, 2, 4, … before it, if that goes to the same place.
+  const order = argsort(at);
+  const places = takeOp([at, order], 0);
+  const [from, to] = [
+    (t: Tensor, i: number) => narrow(t, 0, i, n - i),
+    (t: Tensor, i: number) => narrow(t, 0, 0, n - i),
+  ];
+  let y = takeOp([values, order], 0);
+  for (let step = 1; step < n; step *= 2) {
+    const factor = where(eq(from(places, step), to(places, step)), to(y, step), 1);
+    y = cat([narrow(y, 0, 0, step), mul(from(y, step), factor)]);
+  }
+  // The last one of each place has it all, and the gradient must not reach the others twice.
+  const ends = cat([ne(from(places, 1), to(places, 1)), ones([1], { dtype: "bool", backend: x.backend })]);
+  return put("set", x, 0, places, cast(where(ends, y, 0), x.dtype));
+}
+
 /** Options of `scatterReduce`. */
 export interface ScatterReduceOptions {
   /** Whether what stands in a place counts. Default true. */
@@ -111,9 +136,9 @@ export interface ScatterReduceOptions {
 }
 
 /** What `scatterReduce` makes of the elements that go to one place. */
-export type ScatterReduction = "sum" | "mean" | "amax" | "amin";
+export type ScatterReduction = "sum" | "prod" | "mean" | "amax" | "amin";
 
-/** As `scatter`, with the sum, mean, largest or smallest of all elements that go to one place. Equal extremes share the gradient. */
+/** As `scatter`, with the sum, product, mean, largest or smallest of all elements that go to one place. Equal extremes share the gradient. */
 export function scatterReduce(
   x: Tensor,
   dim: number,
@@ -123,7 +148,7 @@ export function scatterReduce(
   { includeSelf = true }: ScatterReduceOptions = {},
 ): Tensor {
   const op = "scatterReduce";
-  const known: Record<ScatterReduction, true> = { sum: true, mean: true, amax: true, amin: true };
+  const known: Record<ScatterReduction, true> = { sum: true, prod: true, mean: true, amax: true, amin: true };
   if (!(reduce in known))
     throw new ArgumentError(op, `unknown reduction "${reduce}"`, `use one of ${Object.keys(known).join(", ")}`);
   return scope(() => {
@@ -132,6 +157,7 @@ export function scatterReduce(
     const flat = reshape(x, [-1]);
     if (reduce === "amax" || reduce === "amin")
       return reshape(extreme([flat, values, at], { fn: reduce, includeSelf }), x.shape);
+    if (reduce === "prod") return reshape(product(flat, values, at, includeSelf), x.shape);
     const cleared = (base: Tensor): Tensor => (includeSelf ? base : put("set", base, 0, at, mul(values, 0)));
     const total = put("add", cleared(flat), 0, at, values);
     if (reduce === "sum") return reshape(total, x.shape);

@@ -84,7 +84,7 @@ function pick(op: string, x: Tensor, first: number, indices: readonly Tensor[]):
 
 function parse(op: string, x: Tensor, index: readonly Index[]): { lines: readonly Line[]; offset: number } {
   const items = index.map((item) =>
-    Array.isArray(item) ? listed(item, x.backend) : (item as Exclude<Index, IndexList>),
+    Array.isArray(item) ? listed(op, item, x.backend) : (item as Exclude<Index, IndexList>),
   );
   const named = items.reduce<number>((sum, item) => sum + axesOf(item), 0);
   if (named > x.ndim) throw new ShapeError(op, `${named} indices for ${show(x.shape)}`, "give at most one per axis");
@@ -131,10 +131,13 @@ function parse(op: string, x: Tensor, index: readonly Index[]): { lines: readonl
 const axesOf = (item: Index): number =>
   item === "..." || item === "new" ? 0 : item instanceof Tensor && item.dtype === "bool" ? item.ndim : 1;
 
-function listed(list: IndexList, backend: Backend): Tensor {
-  let first: number | boolean | IndexList | undefined = list;
-  while (Array.isArray(first)) first = first[0] as number | boolean | IndexList | undefined;
-  return tensor(list, { dtype: typeof first === "boolean" ? "bool" : "int32", backend });
+function listed(op: string, list: IndexList, backend: Backend): Tensor {
+  const flat = (list as readonly unknown[]).flat(Number.POSITIVE_INFINITY);
+  const kind = typeof flat[0] === "boolean" ? "boolean" : "number";
+  const wrong = flat.find((item) => typeof item !== kind || (kind === "number" && !Number.isInteger(item)));
+  if (wrong !== undefined)
+    throw new ArgumentError(op, `${wrong} is no index`, "fill an array with integers, or with booleans");
+  return tensor(list, { dtype: kind === "boolean" ? "bool" : "int32", backend });
 }
 
 interface Steps {

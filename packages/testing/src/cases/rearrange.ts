@@ -176,7 +176,7 @@ export const REARRANGE: Record<string, OpCase> = {
     ],
     2,
   ),
-  scatterReduce: fc.oneof(reduced("sum"), reduced("mean")),
+  scatterReduce: fc.oneof(reduced("sum"), reduced("prod"), reduced("mean")),
   takeAlongDim: opCase(
     along.chain(([s, dim]) =>
       size(3).chain((n) =>

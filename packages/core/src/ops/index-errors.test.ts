@@ -1,0 +1,166 @@
+import { cpu } from "@descent/backend-cpu";
+import {
+  arange,
+  type Backend,
+  BackendError,
+  blockDiag,
+  broadcastTensors,
+  cartesianProd,
+  hstack,
+  meshgrid,
+  ones,
+  setBackend,
+  type Tensor,
+  TensorError,
+  tensor,
+} from "@descent/core";
+import "@descent/core/methods";
+import { beforeAll, describe, expect, test } from "vitest";
+
+beforeAll(() => setBackend(cpu()));
+
+const ints = (...values: number[]): Tensor => tensor(values, { dtype: "int32" });
+const square = (): Tensor => ones([2, 2]);
+const mixed = 'operands have different dtypes: float32 and int32; convert one with .to("float32")';
+
+describe("bad shapes and indices get an error that names the op, the values and the remedy", () => {
+  test.each<[call: () => unknown, message: string]>([
+    // index expressions
+    [() => arange(3).at(3), "at: index 3 is out of range for axis 0 of size 3; use -3 to 2"],
+    [() => square().at(0, ints(1, -3)), "at: index -3 is out of range for axis 1 of size 2; use -2 to 1"],
+    [() => ones([0]).at(0), "at: index 0 is out of range for axis 0 of size 0; an empty axis has no elements"],
+    [() => arange(3).at(0, 0), "at: 2 indices for [3]; give at most one per axis"],
+    [() => square().at("...", "..."), 'at: "..." appears twice; write null for a whole axis'],
+    [() => arange(3).at("one"), 'at: "one" is no range; write "start:stop" or "start:stop:step"'],
+    [() => arange(3).at(undefined as never), 'at: "undefined" is no range'],
+    [() => arange(3).at(ones([1])), 'at: the index has dtype float32; convert it with .to("int32")'],
+    [() => arange(3).at([0.5]), "at: 0.5 is no index; fill an array with integers, or with booleans"],
+    [
+      () => square().at([true, false, true]),
+      "at: the mask [3] does not match [2,2] from axis 0 on; give it the sizes of the axes that it selects from",
+    ],
+    [() => square().at([0, 1], [0, 1, 0]), "at: shapes do not broadcast: [2] and [3]"],
+    [() => square().select(0, 2), "select: index 2 is out of range for axis 0 of size 2"],
+    [
+      () => square().indexPut([0], ones([3])),
+      "indexPut: values of shape [3] do not stretch to the [2] that are indexed; only axes of size 1 stretch",
+    ],
+    [() => square().indexPut([0], ones([1, 2])), "indexPut: values of shape [1,2] do not stretch to the [2]"],
+    [() => square().indexPut([0], ints(1, 2)), `indexPut: ${mixed}`],
+    [
+      () => square().selectScatter(ones([3]), 0, 0),
+      "selectScatter: the source [3] must be [2]; expand() or reshape() it",
+    ],
+    [() => square().sliceScatter(ones([2]), 0, { end: 1 }), "sliceScatter: the source [2] must be [1,2]"],
+    [() => square().sliceScatter(ones([2]), 0, { step: 0 }), 'sliceScatter: "::0" is no range'],
+    [() => square().diagonalScatter(ones([3])), "diagonalScatter: the source [3] must be [2]"],
+    // gather and scatter
+    [() => square().take(ints(4)), "take: index 4 is out of range for axis 0 of size 4; use -4 to 3"],
+    [
+      () => square().takeAlongDim(ints(0), 0),
+      "takeAlongDim: the index [1] and the tensor [2,2] differ in rank; give them as many axes; those beside dim broadcast",
+    ],
+    [
+      () => square().scatter(0, ints(0), 1),
+      "scatter: the index [1] does not fit into [2,2] beside axis 0; give it as many axes as the tensor",
+    ],
+    [() => arange(2).scatter(0, ints(-1), 1), "scatter: index -1 is out of range for axis 0 of size 2; use 0 to 1"],
+    [
+      () => ones([2]).scatterAdd(0, ints(0, 1), ones([1])),
+      "scatterAdd: the source [1] is smaller than the index [2]; give it an element for every index",
+    ],
+    [() => ones([2]).scatter(0, ints(0), ints(1)), `scatter: ${mixed}`],
+    [
+      () => ones([2]).scatterReduce(0, ints(0), ones([1]), "max" as "amax"),
+      'scatterReduce: unknown reduction "max"; use one of sum, prod, mean, amax, amin',
+    ],
+    [
+      () => square().indexAdd(1, ints(0), ones([2])),
+      "indexAdd: the source [2] must be [2,1]; one slice of [2,2] along axis 1 for every index",
+    ],
+    [() => square().indexCopy(0, ints(2), ones([1, 2])), "indexCopy: index 2 is out of range for axis 0 of size 2"],
+    [() => square().indexCopy(0, ints(0), ints(1, 2).view(1, 2)), `indexCopy: ${mixed}`],
+    [
+      () => square().indexFill(0, ints(0).view(1, 1), 0),
+      "indexFill: the index must have one axis, got [1,1]; flatten() it, or use gather() and scatter()",
+    ],
+    [() => square().indexFill(0, ints(-3), 0), "indexFill: index -3 is out of range for axis 0 of size 2; use -2 to 1"],
+    [
+      () => square().indexFill(0, ints(0), ones([1])),
+      "indexFill: the value has shape [1]; pass a number or a tensor without axes",
+    ],
+    // masks
+    [() => square().maskedSelect(ones([2])), "maskedSelect: the mask has dtype float32; compare it, or convert it"],
+    [() => square().maskedFill(tensor([true, true, true]), 0), "maskedFill: shapes do not broadcast: [2,2] and [3]"],
+    [() => square().maskedFill(tensor([true, true]), ones([2])), "maskedFill: the value has shape [2]"],
+    [
+      () => square().maskedScatter(tensor([true, false]), ones([1])),
+      "maskedScatter: the source [1] has fewer elements than the mask [2] has places; give it one for every place",
+    ],
+    // axes
+    [
+      () => ones([6]).unflatten(0, [4, -1]),
+      "unflatten: axis 0 of [6] does not divide into [4,-1]; the sizes must multiply to 6; one of them may be -1",
+    ],
+    [() => ones([6]).unflatten(0, []), "unflatten: axis 0 of [6] does not divide into []"],
+    [
+      () => square().movedim([0, 1], [1, 1]),
+      "movedim: [0,1] cannot move to [1,1]; name as many different axes as places",
+    ],
+    [() => ones([1, 2, 3]).T, "t: expected at most two axes, got [1,2,3]; use mT, transpose() or permute()"],
+    [() => ones([1]).mT, "mT: expected a matrix or a stack of them, got [1]; give it two axes"],
+    [() => square().view(3), "reshape: [2,2] has 4 elements and cannot become [3]"],
+    [
+      () => square().roll([1, 2], 0),
+      "roll: the shifts [1,2] do not fit the axes [0]; give one integer for each axis, or one and no axes",
+    ],
+    [() => square().roll([1, 2]), "roll: the shifts [1,2] do not fit the axes []"],
+    [() => ones([2]).fliplr(), "fliplr: expected more than 1 axes, got [2]; use flip()"],
+    [() => square().rot90(1, [0, -2]), "rot90: [0,-2] is no plane of [2,2]; name two different axes"],
+    [() => square().rot90(0.5), "rot90: 0.5 is no number of quarter turns; use an integer"],
+    [() => ones([2]).tril(), "tril: expected a matrix or a stack of them, got [2]; give it two axes"],
+    [() => square().diagonal(0, 1, -1), "diagonal: 1 and -1 are one axis of [2,2]; name two different axes"],
+    [() => square().diagonal(0.5), "diagonal: the offset must be an integer, got 0.5"],
+    [() => ones([1, 1, 1]).diag(), "diag: expected a vector or a matrix, got [1,1,1]; use diagonal() or diagEmbed()"],
+    [() => tensor(1).diagEmbed(), "diagEmbed: a scalar has no axis to put on a diagonal; reshape([1]) it"],
+    [() => ones([2]).trace(), "trace: expected a matrix, got [2]; use diagonal().sum(-1) for stacks of them"],
+    // copies
+    [() => square().repeat(2), "repeat: 1 counts for the 2 axes of [2,2]; give at least one per axis"],
+    [() => square().tile(-1), "tile: sizes must be non-negative integers, got [1,-1]"],
+    [() => ones([2]).repeatInterleave(-1), "repeatInterleave: sizes must be non-negative integers, got [-1]"],
+    [
+      () => ones([2]).repeatInterleave(ints(1, 2, 3)),
+      "repeatInterleave: int32 counts of shape [3] for axis 0 of [2]; give 2 int32 counts, or one",
+    ],
+    [() => meshgrid(), "meshgrid: there are no vectors; pass at least one"],
+    [() => meshgrid(ones([1]), { indexing: "yx" as "xy" }), 'meshgrid: unknown indexing "yx"; use "ij" or "xy"'],
+    [() => meshgrid(square()), "meshgrid: expected vectors, got [2,2]; flatten() it first"],
+    [() => meshgrid(ones([1]), ints(1)), `meshgrid: ${mixed}`],
+    [() => cartesianProd(tensor(1)), "cartesianProd: expected vectors, got []; flatten() it first"],
+    [() => cartesianProd(), "meshgrid: there are no vectors; pass at least one"],
+    [() => broadcastTensors(ones([2]), ones([3])), "broadcastTensors: shapes do not broadcast: [2] and [3]"],
+    // stacks
+    [() => hstack([]), "cat: the list of tensors is empty; pass at least one"],
+    [() => blockDiag(), "blockDiag: there are no matrices; pass at least one"],
+    [() => blockDiag(ones([1, 1, 1])), "blockDiag: expected at most two axes, got [1,1,1]"],
+    [() => ones([2]).tensorSplit(0), "tensorSplit: the number of parts must be a positive integer, got 0"],
+  ])("%#: %s", (call, message) => {
+    expect(call).toThrow(TensorError);
+    expect(call).toThrow(message);
+  });
+
+  test("what reads values says so on a backend that computes asynchronously", () => {
+    const backend: Backend = { ...cpu(), name: "later", synchronous: false } as Backend;
+    const [x, mask] = [ones([2], { backend }), tensor([true, false], { backend })];
+    const counts = tensor([1, 2], { backend, dtype: "int32" });
+    for (const [name, call] of [
+      ["nonzero", () => x.nonzero()],
+      ["nonzero", () => x.at(mask)],
+      ["maskedSelect", () => x.maskedSelect(mask)],
+      ["repeatInterleave", () => x.repeatInterleave(counts)],
+    ] as const) {
+      expect(call).toThrow(BackendError);
+      expect(call).toThrow(`${name}: the op is computed on the host, and backend "later" computes asynchronously`);
+    }
+  });
+});
