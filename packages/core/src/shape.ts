@@ -109,6 +109,14 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepdim: boo
   return keepdim ? shape.map((size, i) => (axes.includes(i) ? 1 : size)) : shape.filter((_, i) => !axes.includes(i));
 }
 
+/** Throws unless the number of axes lies in an interval. */
+export function checkRank(op: string, shape: Shape, least: number, most: number, remedy = "reshape() it"): void {
+  if (shape.length >= least && shape.length <= most) return;
+  const wanted =
+    least === most ? least : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+  throw new ShapeError(op, `expected ${wanted} axes, got ${show(shape)}`, remedy);
+}
+
 /** Throws unless `shape` is a list of non-negative integers. */
 export function checkShape(op: string, shape: Shape): Shape {
   for (const size of shape)

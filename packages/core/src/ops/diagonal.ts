@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, show, stridesOf, type View } from "../shape.ts";
+import { checkRank, normalizeAxis, show, stridesOf, type View } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { arange, ones, type TensorOptions } from "./creation.ts";
 import { ge, le, sub, where } from "./elementwise.ts";
@@ -11,8 +11,7 @@ import { sum } from "./sum.ts";
 /** Zeros where the column minus the row is on the wrong side of a diagonal. */
 function triangle(name: "tril" | "triu", inside: (distance: Tensor, diagonal: number) => Tensor) {
   return (x: Tensor, diagonal = 0): Tensor => {
-    if (x.ndim < 2)
-      throw new ShapeError(name, `expected a matrix or a stack of them, got ${show(x.shape)}`, "give it two axes");
+    checkRank(name, x.shape, 2, Number.POSITIVE_INFINITY);
     return scope(() => {
       const along = (axis: number): Tensor => arange(0, x.shape.at(axis)!, 1, { backend: x.backend });
       return where(inside(sub(along(-1), unsqueeze(along(-2), 1)), diagonal), x, 0);
@@ -59,7 +58,7 @@ export const diagonal = (x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor =>
 /** Square matrices of zeros with the last axis on a diagonal, as the axes `dim1` and `dim2` of the result: `[…, n] → […, n, n]`. */
 export function diagEmbed(x: Tensor, offset = 0, dim1 = -2, dim2 = -1): Tensor {
   const op = "diagEmbed";
-  if (x.ndim === 0) throw new ShapeError(op, "a scalar has no axis to put on a diagonal", "reshape([1]) it");
+  checkRank(op, x.shape, 1, Number.POSITIVE_INFINITY);
   const pair = [dim1, dim2].map((dim) => normalizeAxis(op, dim, x.ndim + 1));
   const side = x.shape.at(-1)! + Math.abs(offset);
   const rest = x.shape.values();
@@ -69,12 +68,7 @@ export function diagEmbed(x: Tensor, offset = 0, dim1 = -2, dim2 = -1): Tensor {
 
 /** The matrix with the vector `x` on a diagonal, or that diagonal of the matrix `x`. */
 export function diag(x: Tensor, offset = 0): Tensor {
-  if (x.ndim !== 1 && x.ndim !== 2)
-    throw new ShapeError(
-      "diag",
-      `expected a vector or a matrix, got ${show(x.shape)}`,
-      "use diagonal() or diagEmbed()",
-    );
+  checkRank("diag", x.shape, 1, 2, "use diagonal() or diagEmbed()");
   return x.ndim === 1 ? diagEmbed(x, offset) : diagonal(x, offset);
 }
 
@@ -83,11 +77,6 @@ export const diagflat = (x: Tensor, offset = 0): Tensor => diagEmbed(reshape(x, 
 
 /** The sum of the main diagonal of a matrix. */
 export function trace(x: Tensor): Tensor {
-  if (x.ndim !== 2)
-    throw new ShapeError(
-      "trace",
-      `expected a matrix, got ${show(x.shape)}`,
-      "use diagonal().sum(-1) for stacks of them",
-    );
+  checkRank("trace", x.shape, 2, 2, "use diagonal().sum(-1) for stacks");
   return scope(() => sum(diagonal(x)));
 }

@@ -116,7 +116,7 @@ describe("bad operands get an error that names the op, the values and the remedy
     ],
     [
       () => indexSelect(ones([3]), 0, arange(4).reshape([2, 2])),
-      "indexSelect: the index must have one axis, got [2,2]",
+      "indexSelect: expected 1 axes, got [2,2]; flatten() it, or use gather()",
     ],
     [() => gather(ones([2, 2]), 1, ints(0)), "gather: the index [1] does not fit into [2,2] beside axis 1"],
     [

@@ -82,17 +82,14 @@ describe("bad shapes and indices get an error that names the op, the values and 
     [() => square().indexCopy(0, ints(0), ints(1, 2).view(1, 2)), `indexCopy: ${mixed}`],
     [
       () => square().indexFill(0, ints(0).view(1, 1), 0),
-      "indexFill: the index must have one axis, got [1,1]; flatten() it, or use gather() and scatter()",
+      "indexFill: expected 1 axes, got [1,1]; flatten() it, or use scatter()",
     ],
     [() => square().indexFill(0, ints(-3), 0), "indexFill: index -3 is out of range for axis 0 of size 2; use -2 to 1"],
-    [
-      () => square().indexFill(0, ints(0), ones([1])),
-      "indexFill: the value has shape [1]; pass a number or a tensor without axes",
-    ],
+    [() => square().indexFill(0, ints(0), ones([1])), "indexFill: expected 0 axes, got [1]; pass a number or a scalar"],
     // masks
     [() => square().maskedSelect(ones([2])), "maskedSelect: the mask has dtype float32; compare it, or convert it"],
     [() => square().maskedFill(tensor([true, true, true]), 0), "maskedFill: shapes do not broadcast: [2,2] and [3]"],
-    [() => square().maskedFill(tensor([true, true]), ones([2])), "maskedFill: the value has shape [2]"],
+    [() => square().maskedFill(tensor([true, true]), ones([2])), "maskedFill: expected 0 axes, got [2]"],
     [
       () => square().maskedScatter(tensor([true, false]), ones([1])),
       "maskedScatter: the source [1] has fewer elements than the mask [2] has places; give it one for every place",
@@ -107,23 +104,23 @@ describe("bad shapes and indices get an error that names the op, the values and 
       () => square().movedim([0, 1], [1, 1]),
       "movedim: [0,1] cannot move to [1,1]; name as many different axes as places",
     ],
-    [() => ones([1, 2, 3]).T, "t: expected at most two axes, got [1,2,3]; use mT, transpose() or permute()"],
-    [() => ones([1]).mT, "mT: expected a matrix or a stack of them, got [1]; give it two axes"],
+    [() => ones([1, 2, 3]).T, "t: expected 0 to 2 axes, got [1,2,3]; use mT, transpose() or permute()"],
+    [() => ones([1]).mT, "mT: expected at least 2 axes, got [1]; reshape() it"],
     [() => square().view(3), "reshape: [2,2] has 4 elements and cannot become [3]"],
     [
       () => square().roll([1, 2], 0),
       "roll: the shifts [1,2] do not fit the axes [0]; give one integer for each axis, or one and no axes",
     ],
     [() => square().roll([1, 2]), "roll: the shifts [1,2] do not fit the axes []"],
-    [() => ones([2]).fliplr(), "fliplr: expected more than 1 axes, got [2]; use flip()"],
+    [() => ones([2]).fliplr(), "fliplr: expected at least 2 axes, got [2]; use flip()"],
     [() => square().rot90(1, [0, -2]), "rot90: [0,-2] is no plane of [2,2]; name two different axes"],
     [() => square().rot90(0.5), "rot90: 0.5 is no number of quarter turns; use an integer"],
-    [() => ones([2]).tril(), "tril: expected a matrix or a stack of them, got [2]; give it two axes"],
+    [() => ones([2]).tril(), "tril: expected at least 2 axes, got [2]; reshape() it"],
     [() => square().diagonal(0, 1, -1), "diagonal: 1 and -1 are one axis of [2,2]; name two different axes"],
     [() => square().diagonal(0.5), "diagonal: the offset must be an integer, got 0.5"],
-    [() => ones([1, 1, 1]).diag(), "diag: expected a vector or a matrix, got [1,1,1]; use diagonal() or diagEmbed()"],
-    [() => tensor(1).diagEmbed(), "diagEmbed: a scalar has no axis to put on a diagonal; reshape([1]) it"],
-    [() => ones([2]).trace(), "trace: expected a matrix, got [2]; use diagonal().sum(-1) for stacks of them"],
+    [() => ones([1, 1, 1]).diag(), "diag: expected 1 to 2 axes, got [1,1,1]; use diagonal() or diagEmbed()"],
+    [() => tensor(1).diagEmbed(), "diagEmbed: expected at least 1 axes, got []; reshape() it"],
+    [() => ones([2]).trace(), "trace: expected 2 axes, got [2]; use diagonal().sum(-1) for stacks"],
     // copies
     [() => square().repeat(2), "repeat: 1 counts for the 2 axes of [2,2]; give at least one per axis"],
     [() => square().tile(-1), "tile: sizes must be non-negative integers, got [1,-1]"],
@@ -134,19 +131,31 @@ describe("bad shapes and indices get an error that names the op, the values and 
     ],
     [() => meshgrid(), "meshgrid: there are no vectors; pass at least one"],
     [() => meshgrid(ones([1]), { indexing: "yx" as "xy" }), 'meshgrid: unknown indexing "yx"; use "ij" or "xy"'],
-    [() => meshgrid(square()), "meshgrid: expected vectors, got [2,2]; flatten() it first"],
+    [() => meshgrid(square()), "meshgrid: expected 0 to 1 axes, got [2,2]; reshape() it"],
     [() => meshgrid(ones([1]), ints(1)), `meshgrid: ${mixed}`],
-    [() => cartesianProd(tensor(1)), "cartesianProd: expected vectors, got []; flatten() it first"],
+    [() => cartesianProd(tensor(1)), "cartesianProd: expected 1 axes, got []; reshape() it"],
     [() => cartesianProd(), "meshgrid: there are no vectors; pass at least one"],
     [() => broadcastTensors(ones([2]), ones([3])), "broadcastTensors: shapes do not broadcast: [2] and [3]"],
     // stacks
     [() => hstack([]), "cat: the list of tensors is empty; pass at least one"],
     [() => blockDiag(), "blockDiag: there are no matrices; pass at least one"],
-    [() => blockDiag(ones([1, 1, 1])), "blockDiag: expected at most two axes, got [1,1,1]"],
+    [() => blockDiag(ones([1, 1, 1])), "blockDiag: expected 0 to 2 axes, got [1,1,1]"],
     [() => ones([2]).tensorSplit(0), "tensorSplit: the number of parts must be a positive integer, got 0"],
   ])("%#: %s", (call, message) => {
     expect(call).toThrow(TensorError);
     expect(call).toThrow(message);
+  });
+
+  test("masks, indices and counts live beside what they are for", () => {
+    const x = ones([2], { backend: cpu() });
+    const mask = tensor([true, false]);
+    for (const [name, call] of [
+      ["at", () => x.at(mask)],
+      ["at", () => x.at(ints(0))],
+      ["maskedSelect", () => x.maskedSelect(mask)],
+      ["repeatInterleave", () => x.repeatInterleave(ints(1, 2))],
+    ] as const)
+      expect(call).toThrow(`${name}: operands live on two different instances of backend "cpu"`);
   });
 
   test("what reads values says so on a backend that computes asynchronously", () => {

@@ -3,7 +3,7 @@ import type { DType } from "../dtype.ts";
 import { DTypeError, IndexError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { type Op, primitive } from "../op.ts";
-import { broadcastShapes, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
+import { broadcastShapes, checkRank, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { arange, full } from "./creation.ts";
@@ -104,19 +104,9 @@ export function wrapIndex(op: string, index: Tensor, size: number, axis: number)
 /** The slices of `x` along `dim` that the int32 `index` (one axis) names. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const axis = normalizeAxis("indexSelect", dim, x.ndim);
-  checkLine("indexSelect", index);
+  checkRank("indexSelect", index.shape, 1, 1, "flatten() it, or use gather()");
   checkIndex("indexSelect", index, x.shape[axis]!, axis);
   return takeOp([x, index], axis);
-}
-
-/** @internal Throws where an index has not one axis. */
-export function checkLine(op: string, index: Tensor): void {
-  if (index.ndim !== 1)
-    throw new ShapeError(
-      op,
-      `the index must have one axis, got ${show(index.shape)}`,
-      "flatten() it, or use gather() and scatter()",
-    );
 }
 
 /** `x` with the position along `dim` read from the int32 `index`, whose other axes are those of `x` or shorter. */

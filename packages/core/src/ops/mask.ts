@@ -22,8 +22,8 @@ function together(op: string, x: Tensor, mask: Tensor): [x: Tensor, mask: Tensor
 /** The elements of `x` where the bool mask is true, in row-major order, `[count]`; both broadcast. Waits for the mask. */
 export const maskedSelect = (x: Tensor, mask: Tensor): Tensor =>
   scope(() => {
-    const [all, where] = together("maskedSelect", x, mask);
-    const found = flatNonzero("maskedSelect", where);
+    const [all, hit] = together("maskedSelect", x, mask);
+    const found = flatNonzero("maskedSelect", all, hit);
     return takeOp([reshape(all, [-1]), fromTypedArray(found, [found.length], "int32", { backend: x.backend })], 0);
   });
 
@@ -43,7 +43,7 @@ export function maskedScatter(x: Tensor, mask: Tensor, source: Tensor): Tensor {
   return scope(() => {
     const [all, hit] = together(op, x, mask);
     const values = reshape(valueLike(op, x, source), [-1]);
-    const count = hit.backend.synchronous ? flatNonzero(op, hit).length : 1;
+    const count = hit.backend.synchronous ? flatNonzero(op, all, hit).length : 1;
     if (count > values.numel())
       throw new ShapeError(
         op,

@@ -1,6 +1,7 @@
+import type { TypedArray } from "../dtype.ts";
 import { hostArray } from "../op.ts";
 import { sizeOf, stridesOf } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { mixedBackends, type Tensor } from "../tensor.ts";
 import { fromTypedArray } from "./creation.ts";
 
 /** Options of `nonzero`. */
@@ -35,10 +36,16 @@ export function nonzero(x: Tensor, { asTuple = false }: NonzeroOptions = {}): Te
 /** Where `x` is true, or not zero: int32 `[count, axes]`, as `nonzero`. */
 export const argwhere = (x: Tensor): Tensor => nonzero(x);
 
-/** @internal The places in the flattened tensor that are true, or not zero. NaN is not zero. */
-export function flatNonzero(op: string, x: Tensor): Int32Array {
+/** @internal The elements of a tensor that says what becomes of `x`, and has to live beside it. */
+export function readBeside(op: string, x: Tensor, other: Tensor): TypedArray {
+  if (other.backend !== x.backend) throw mixedBackends(op, x.backend, other.backend);
+  return hostArray(op, other).values;
+}
+
+/** @internal The places in the flattened mask of `x` that are true, or not zero. NaN is not zero. */
+export function flatNonzero(op: string, x: Tensor, mask = x): Int32Array {
   const found: number[] = [];
-  hostArray(op, x).values.forEach((value, at) => {
+  readBeside(op, x, mask).forEach((value, at) => {
     if (value !== 0) found.push(at);
   });
   return Int32Array.from(found);

@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, type Shape, show, sizeOf } from "../shape.ts";
+import { checkRank, normalizeAxis, type Shape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat } from "./join.ts";
 import { flatten, flip, narrow, permute, reshape, transpose } from "./movement.ts";
@@ -13,7 +13,7 @@ export const view = (x: Tensor, ...shape: Sizes): Tensor => reshape(x, shape.fla
 /** `x` in the shape of `other`. */
 export const reshapeAs = (x: Tensor, other: Tensor): Tensor => reshape(x, other.shape);
 /** `x` in the shape of `other`. */
-export const viewAs: typeof reshapeAs = reshapeAs;
+export const viewAs = (x: Tensor, other: Tensor): Tensor => reshape(x, other.shape);
 /** All elements along one axis. */
 export const ravel = (x: Tensor): Tensor => flatten(x);
 
@@ -60,19 +60,17 @@ export function movedim(
 }
 
 /** Two axes exchanged: `transpose` under NumPy's name. */
-export const swapaxes = (x: Tensor, axis0: number, axis1: number): Tensor => transpose(x, axis0, axis1);
+export const swapaxes: typeof transpose = transpose;
 
 /** The transposed matrix; scalars and vectors as they are. */
 export function t(x: Tensor): Tensor {
-  if (x.ndim > 2)
-    throw new ShapeError("t", `expected at most two axes, got ${show(x.shape)}`, "use mT, transpose() or permute()");
+  checkRank("t", x.shape, 0, 2, "use mT, transpose() or permute()");
   return x.ndim < 2 ? x : transpose(x, 0, 1);
 }
 
 /** The last two axes exchanged: what the getter `mT` gives. */
 export function mT(x: Tensor): Tensor {
-  if (x.ndim < 2)
-    throw new ShapeError("mT", `expected a matrix or a stack of them, got ${show(x.shape)}`, "give it two axes");
+  checkRank("mT", x.shape, 2, Number.POSITIVE_INFINITY);
   return transpose(x, -2, -1);
 }
 
@@ -103,7 +101,7 @@ function rollAxis(x: Tensor, axis: number, shift: number): Tensor {
 const mirror =
   (op: string, axis: number) =>
   (x: Tensor): Tensor => {
-    if (x.ndim <= axis) throw new ShapeError(op, `expected more than ${axis} axes, got ${show(x.shape)}`, "use flip()");
+    checkRank(op, x.shape, axis + 1, Number.POSITIVE_INFINITY, "use flip()");
     return flip(x, axis);
   };
 /** The order of columns (axis 1) reversed. */

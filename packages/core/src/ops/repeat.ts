@@ -1,12 +1,13 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { hostArray, sameDType } from "../op.ts";
-import { broadcastShapes, checkShape, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
+import { sameDType } from "../op.ts";
+import { broadcastShapes, checkRank, checkShape, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { fromTypedArray } from "./creation.ts";
 import { takeOp } from "./indexing.ts";
 import { stack } from "./join.ts";
 import { expand, gatherView, reshape, transpose } from "./movement.ts";
+import { readBeside } from "./nonzero.ts";
 import type { Sizes } from "./rearrange.ts";
 
 /** Tensors one by one, or in one array. */
@@ -16,7 +17,7 @@ const listOf = (tensors: Tensors): Tensor[] => tensors.flat() as Tensor[];
 /** `x` stretched to the shape of `other`. */
 export const expandAs = (x: Tensor, other: Tensor): Tensor => expand(x, other.shape);
 /** `x` stretched to a shape: `expand` under NumPy's name. */
-export const broadcastTo = (x: Tensor, shape: Shape): Tensor => expand(x, shape);
+export const broadcastTo: typeof expand = expand;
 
 /** The tensors, all stretched to their common shape. Takes them one by one or in one array. */
 export function broadcastTensors(...tensors: Tensors): readonly Tensor[] {
@@ -84,7 +85,7 @@ export function repeatInterleave(x: Tensor, repeats: number | Tensor, { dim }: R
     };
     return scope(() => reshape(gatherView([x], view), x.shape.with(axis, size * repeats)));
   }
-  const counts = [...hostArray(op, repeats).values];
+  const counts = [...readBeside(op, x, repeats)];
   const each = counts.length === 1 ? new Array<number>(size).fill(counts[0]!) : counts;
   if (repeats.ndim > 1 || each.length !== size || repeats.dtype !== "int32")
     throw new ShapeError(
@@ -116,9 +117,7 @@ export function meshgrid(
   if (indexing !== "ij" && indexing !== "xy")
     throw new ArgumentError("meshgrid", `unknown indexing "${indexing}"`, 'use "ij" or "xy"');
   if (vectors.length === 0) throw new ArgumentError("meshgrid", "there are no vectors", "pass at least one");
-  for (const { shape } of vectors)
-    if (shape.length > 1)
-      throw new ShapeError("meshgrid", `expected vectors, got ${show(shape)}`, "flatten() it first");
+  for (const { shape } of vectors) checkRank("meshgrid", shape, 0, 1);
   sameDType(
     "meshgrid",
     vectors.map(({ dtype }) => dtype),
@@ -142,9 +141,7 @@ export function meshgrid(
 /** All combinations of an element of each vector, `[n₀·n₁·…, vectors]`, the last one changing fastest; one vector as it is. */
 export function cartesianProd(...tensors: Tensors): Tensor {
   const vectors = listOf(tensors);
-  for (const { shape } of vectors)
-    if (shape.length !== 1)
-      throw new ShapeError("cartesianProd", `expected vectors, got ${show(shape)}`, "flatten() it first");
+  for (const { shape } of vectors) checkRank("cartesianProd", shape, 1, 1);
   if (vectors.length === 1) return vectors[0]!;
   return scope(() =>
     stack(

@@ -3,12 +3,12 @@ import { isFloat } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, sameDType } from "../op.ts";
-import { normalizeAxis, type Shape, sameShape, show, stridesOf } from "../shape.ts";
+import { checkRank, normalizeAxis, type Shape, sameShape, show, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { arange, full, ones, onesLike } from "./creation.ts";
 import { add, div, eq, floor, maximum, mul, ne, neg, sub, where } from "./elementwise.ts";
-import { checkIndex, checkLine, positions, putOp, takeOp, wrapIndex } from "./indexing.ts";
+import { checkIndex, positions, putOp, takeOp, wrapIndex } from "./indexing.ts";
 import { cat } from "./join.ts";
 import { expand, gatherView, narrow, reshape } from "./movement.ts";
 import { argsort } from "./sort.ts";
@@ -22,8 +22,8 @@ export function valueLike(op: string, x: Tensor, value: Tensor | number): Tensor
 
 const fits = (x: Tensor, value: number) => (isFloat(x.dtype) || Number.isInteger(value) ? x.dtype : "float32");
 
-/** @internal `put` along an axis, where sums of bool are its `or`. */
-export function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
+/** `put` along an axis, where sums of bool are its `or`. */
+function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
   const attrs = { mode, axis, shape: base.shape };
   return mode === "add" && base.dtype === "bool"
     ? cast(putOp([cast(base, "int32"), cast(values, "int32"), index], attrs), "bool")
@@ -177,7 +177,7 @@ function quotient(a: Tensor, b: Tensor): Tensor {
 /** The slices of `source` in the places along `dim` that the int32 `index` (one axis) names. */
 function indexWith(op: string, mode: PutMode, x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   const axis = normalizeAxis(op, dim, x.ndim);
-  checkLine(op, index);
+  checkRank(op, index.shape, 1, 1, "flatten() it, or use scatter()");
   const needed: Shape = x.shape.with(axis, index.numel());
   if (!sameShape(source.shape, needed))
     throw new ShapeError(
@@ -212,7 +212,7 @@ export const indexCopy = (x: Tensor, dim: number, index: Tensor, source: Tensor)
 export function indexFill(x: Tensor, dim: number, index: Tensor, value: Tensor | number): Tensor {
   const op = "indexFill";
   const axis = normalizeAxis(op, dim, x.ndim);
-  checkLine(op, index);
+  checkRank(op, index.shape, 1, 1, "flatten() it, or use scatter()");
   return scope(() => {
     const values = expand(scalarLike(op, x, value), x.shape.with(axis, index.numel()));
     return put("set", x, axis, wrapIndex(op, index, x.shape[axis]!, axis), values);
@@ -221,7 +221,6 @@ export function indexFill(x: Tensor, dim: number, index: Tensor, value: Tensor |
 
 /** @internal One value in the dtype of `x`. */
 export function scalarLike(op: string, x: Tensor, value: Tensor | number): Tensor {
-  if (value instanceof Tensor && value.ndim > 0)
-    throw new ShapeError(op, `the value has shape ${show(value.shape)}`, "pass a number or a tensor without axes");
+  if (value instanceof Tensor) checkRank(op, value.shape, 0, 0, "pass a number or a scalar");
   return value instanceof Tensor ? cast(value, x.dtype) : valueLike(op, x, value);
 }

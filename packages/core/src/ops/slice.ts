@@ -2,7 +2,7 @@ import type { Backend } from "../backend.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { broadcastShapes, normalizeAxis, type Shape, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { mixedBackends, Tensor } from "../tensor.ts";
 import { tensor } from "./creation.ts";
 import { add, mul } from "./elementwise.ts";
 import { outOfRange, takeOp, wrapIndex } from "./indexing.ts";
@@ -99,6 +99,7 @@ function parse(op: string, x: Tensor, index: readonly Index[]): { lines: readonl
     for (; count > 0; count--, axis++) push(x.shape[axis]!, strides[axis]!);
   };
   for (const item of items) {
+    if (item instanceof Tensor && item.backend !== x.backend) throw mixedBackends(op, x.backend, item.backend);
     if (item === "...") whole(x.ndim - named);
     else if (item === "new") push(1, 0);
     else if (item === null) whole(1);
@@ -147,8 +148,8 @@ interface Steps {
   readonly length: number | null;
 }
 
-/** @internal What one index or Python's range takes of an axis. */
-export function rangeOf(op: string, range: number | string, size: number, axis: number): Steps {
+/** What one index or Python's range takes of an axis. */
+function rangeOf(op: string, range: number | string, size: number, axis: number): Steps {
   if (typeof range === "number") {
     const start = range < 0 ? range + size : range;
     if (!Number.isInteger(range) || start < 0 || start >= size) throw outOfRange(op, range, size, axis, -size);

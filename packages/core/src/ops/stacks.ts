@@ -1,7 +1,7 @@
 import { promote } from "../dtype.ts";
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, show } from "../shape.ts";
+import { checkRank, normalizeAxis } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { cat } from "./join.ts";
@@ -60,8 +60,7 @@ export function tensorSplit(x: Tensor, sections: number | readonly number[], dim
 export function blockDiag(...tensors: Tensor[] | [tensors: readonly Tensor[]]): Tensor {
   const list = tensors.flat() as Tensor[];
   if (list.length === 0) throw new ArgumentError("blockDiag", "there are no matrices", "pass at least one");
-  for (const { shape } of list)
-    if (shape.length > 2) throw new ShapeError("blockDiag", `expected at most two axes, got ${show(shape)}`);
+  for (const { shape } of list) checkRank("blockDiag", shape, 0, 2);
   const dtype = list.map((x) => x.dtype).reduce(promote);
   return scope(() => {
     const blocks = list.map((x) => cast(atleast2d(x), dtype));

@@ -9,6 +9,7 @@ import {
   tensor,
   withBackend,
 } from "@descent/core";
+import "@descent/core/methods";
 import { expect } from "vitest";
 import { expectClose } from "../expect-close.ts";
 import { compute, type Host, host } from "./operands.ts";
@@ -53,6 +54,11 @@ export function indexConformance(suite: Suite): void {
       const calls: Record<string, (index: Tensor) => Tensor> = {
         indexSelect: (i) => indexSelect(ones([3, 2]), 0, i),
         gather: (i) => gather(ones([2, 3]), 1, i.unsqueeze(1)),
+        scatter: (i) => ones([2, 3]).scatter(1, i.unsqueeze(1), 0),
+        scatterReduce: (i) => ones([2, 3]).scatterReduce(1, i.unsqueeze(1), ones([2, 1]), "mean"),
+        indexCopy: (i) => ones([3]).indexCopy(0, i, ones([2])),
+        indexFill: (i) => ones([3]).indexFill(0, i.mul(4), 0),
+        at: (i) => ones([3]).at(i.mul(4)),
         oneHot: (i) => oneHot(i, 3),
         softmaxCrossEntropy: (i) => softmaxCrossEntropy(ones([2, 3]), i),
       };
