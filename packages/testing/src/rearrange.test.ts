@@ -436,6 +436,22 @@ describe("masks", () => {
     ).toEqual([5, 2]);
   });
 
+  test("values take the dtype of what they go into", () => {
+    const mask = tensor([true, false]);
+    expect(tensor([false, false]).maskedFill(mask, 2).toArray()).toEqual([1, 0]);
+    expect(tensor([false, false]).indexPut([0], 0.5).toArray()).toEqual([1, 0]);
+    expect(
+      ints([2], [3, 4])
+        .scatter(0, ints([1], [1]), 2.5)
+        .toArray(),
+    ).toEqual([3, 2]);
+    expect(
+      ints([2], [3, 4])
+        .indexFill(0, ints([1], [0]), 16777217)
+        .toArray(),
+    ).toEqual([16777217, 4]);
+  });
+
   test("nonzero names the places of what is not zero", () => {
     fc.assert(
       fc.property(

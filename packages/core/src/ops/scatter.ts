@@ -15,12 +15,14 @@ import { argsort } from "./sort.ts";
 
 /** @internal A value of the library's user in the dtype of `x`: a number converted, a tensor checked. */
 export function valueLike(op: string, x: Tensor, value: Tensor | number): Tensor {
-  if (!(value instanceof Tensor)) return cast(full([], value, { dtype: fits(x, value), backend: x.backend }), x.dtype);
-  sameDType(op, [x.dtype, value.dtype]);
-  return value;
+  const { dtype, backend } = x;
+  if (value instanceof Tensor) {
+    sameDType(op, [dtype, value.dtype]);
+    return value;
+  }
+  const fits = isFloat(dtype) || (dtype === "int32" && Number.isInteger(value));
+  return cast(full([], value, { dtype: fits ? dtype : "float32", backend }), dtype);
 }
-
-const fits = (x: Tensor, value: number) => (isFloat(x.dtype) || Number.isInteger(value) ? x.dtype : "float32");
 
 /** `put` along an axis, where sums of bool are its `or`. */
 function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {

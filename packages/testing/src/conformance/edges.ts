@@ -1,8 +1,33 @@
-import { cat, celu, conv2d, gather, grad, hardshrink, hardtanh, indexSelect, linear, matmul, maxPool2d, padZeros, softshrink, split, stack, tanhshrink, tensor, threshold, type DType, type Shape, type Tensor, type UnaryFn, where, withBackend, zeros } from "@descent/core";
-import { expectClose, type Elements } from "../expect-close.ts";
+import {
+  cat,
+  celu,
+  conv2d,
+  type DType,
+  gather,
+  grad,
+  hardshrink,
+  hardtanh,
+  indexSelect,
+  linear,
+  matmul,
+  maxPool2d,
+  padZeros,
+  type Shape,
+  softshrink,
+  split,
+  stack,
+  type Tensor,
+  tanhshrink,
+  tensor,
+  threshold,
+  type UnaryFn,
+  where,
+  withBackend,
+  zeros,
+} from "@descent/core";
+import { type Elements, expectClose } from "../expect-close.ts";
 import { outputsOf } from "../op-case.ts";
-import { type Suite } from "./suite.ts";
-
+import type { Suite } from "./suite.ts";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 const { PI } = Math;
