@@ -158,7 +158,7 @@ function stretched(a: Term, b: Term): Term {
 type Sizes = ReadonlyMap<Label, number>;
 
 /** Up to so many operands, every order of contractions is tried. */
-const FEW = 5;
+const FEW = 4;
 
 /** The pair to contract first: of the cheapest order for a few operands, else the cheapest pair. Costs are multiplications. */
 function cheapest(
@@ -192,11 +192,14 @@ export function contractAll(terms: readonly Term[], output: Labels, sizes: Sizes
     return own !== undefined && b.labels.includes(own);
   };
   while (left.length > 1) {
-    const [i, j] = cheapest(
-      left.map(({ labels }) => labels),
-      output,
-      sizes,
-    ).pair;
+    const [i, j] =
+      left.length === 2
+        ? [0, 1]
+        : cheapest(
+            left.map(({ labels }) => labels),
+            output,
+            sizes,
+          ).pair;
     const [b] = left.splice(j, 1) as [Term];
     const [a] = left.splice(i, 1) as [Term];
     const kept = (label: Label): boolean => output.includes(label) || left.some(({ labels }) => labels.includes(label));

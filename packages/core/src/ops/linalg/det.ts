@@ -2,7 +2,7 @@ import { scope } from "../../memory.ts";
 import { floating, type Op, primitive } from "../../op.ts";
 import type { Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { add, log, mul, sub } from "../elementwise.ts";
+import { lt, mul, sub, where } from "../elementwise.ts";
 import { matmul } from "../matmul.ts";
 import { unsqueeze } from "../movement.ts";
 import { sum } from "../sum.ts";
@@ -104,5 +104,5 @@ export function slogdet(a: Tensor): { sign: Tensor; logabsdet: Tensor } {
 export const logdet = (a: Tensor): Tensor =>
   scope(() => {
     const { sign, logabsdet } = slogdet(a);
-    return add(log(sign), logabsdet);
+    return where(lt(sign, 0), Number.NaN, logabsdet);
   });

@@ -1,10 +1,10 @@
 import { scope } from "../../memory.ts";
 import { floating, type Op, primitive } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
-import { div } from "../elementwise.ts";
+import { div, mul, sub } from "../elementwise.ts";
 import { matmul } from "../matmul.ts";
 import { eigenvectors, rejectInfinite } from "./jacobi.ts";
-import { diagonal, differences, eachMatrix, mT, offDiagonal, squareShape, total } from "./matrices.ts";
+import { diagonal, differences, eachMatrix, mT, squareShape, total } from "./matrices.ts";
 
 const eighOp: Op<[a: Tensor], void, readonly Tensor[]> = primitive({
   name: "eigh",
@@ -25,9 +25,10 @@ const eighOp: Op<[a: Tensor], void, readonly Tensor[]> = primitive({
   // Giles (2008), An extended collection of matrix derivative results, section 3.1.
   vjp: [
     (_, { outputs: [values, v], grads: [gValues, gV] }) => {
+      const turn = gV == null ? null : matmul(v!, gV, true);
       const inner = total(
         gValues == null ? null : diagonal(gValues),
-        gV == null ? null : div(offDiagonal(matmul(v!, gV, true)), differences(values!)),
+        turn && div(mul(sub(turn, mT(turn)), 0.5), differences(values!)),
       );
       return matmul(matmul(v!, inner), v!, false, true);
     },

@@ -27,10 +27,11 @@ function angleOf(x: number, y: number, z: number): Angle {
 
 /** The rows `p` and `q` turned by an angle. */
 function rotate(a: Matrix, n: number, p: number, q: number, [c, s]: Angle): void {
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [a[p * n + k]!, a[q * n + k]!];
-    a[p * n + k] = c * x - s * y;
-    a[q * n + k] = s * x + c * y;
+  for (let i = p * n, j = q * n; i < (p + 1) * n; i++, j++) {
+    const x = a[i]!;
+    const y = a[j]!;
+    a[i] = c * x - s * y;
+    a[j] = s * x + c * y;
   }
 }
 
@@ -48,21 +49,22 @@ export function singularVectors(a: Matrix, m: number, n: number): Decomposed {
   }
   const w = transposed(a, m, n);
   const v = unit(n);
+  const squares = Array.from({ length: n }, (_, i) => dot(w, i, w, i, m));
   for (let sweep = 0, moved = true; moved && sweep < SWEEPS; sweep++) {
     moved = false;
     for (let q = 1; q < n; q++)
       for (let p = 0; p < q; p++) {
-        const [alpha, beta, gamma] = [dot(w, p, w, p, m), dot(w, q, w, q, m), dot(w, p, w, q, m)];
-        if (!(Math.abs(gamma) > 2 ** -52 * Math.sqrt(alpha) * Math.sqrt(beta))) continue;
+        const gamma = dot(w, p, w, q, m);
+        if (Math.abs(gamma) <= 2 ** -52 * Math.sqrt(squares[p]!) * Math.sqrt(squares[q]!)) continue;
         moved = true;
-        const angle = angleOf(alpha, beta, gamma);
+        const angle = angleOf(squares[p]!, squares[q]!, gamma);
         rotate(w, m, p, q, angle);
         rotate(v, n, p, q, angle);
+        for (const i of [p, q]) squares[i] = dot(w, i, w, i, m);
       }
   }
-  const norms = Array.from({ length: n }, (_, i) => Math.sqrt(dot(w, i, w, i, m)));
-  const order = norms.map((_, i) => i).sort((i, j) => norms[j]! - norms[i]!);
-  const s = Float64Array.from(order, (i) => norms[i]!);
+  const order = squares.map((_, i) => i).sort((i, j) => squares[j]! - squares[i]!);
+  const s = Float64Array.from(order, (i) => Math.sqrt(squares[i]!));
   const picked = (rows: Matrix, length: number): Matrix =>
     Float64Array.from({ length: n * length }, (_, i) => rows[order[Math.floor(i / length)]! * length + (i % length)]!);
   const u = picked(w, m).map((x, i) => (s[Math.floor(i / m)] === 0 ? 0 : x / s[Math.floor(i / m)]!));
@@ -143,7 +145,10 @@ export function eigenvectors(lower: Matrix): [values: Matrix, vectors: Matrix] {
         const change = (z * angle[1]) / angle[0];
         rotate(v, n, p, q, angle);
         rotate(a, n, p, q, angle);
-        for (let k = 0; k < n; k++) [a[k * n + p], a[k * n + q]] = [a[p * n + k]!, a[q * n + k]!];
+        for (let k = 0; k < n; k++) {
+          a[k * n + p] = a[p * n + k]!;
+          a[k * n + q] = a[q * n + k]!;
+        }
         a[p * n + p] = x - change;
         a[q * n + q] = y + change;
         a[p * n + q] = a[q * n + p] = 0;

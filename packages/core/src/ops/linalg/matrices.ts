@@ -5,7 +5,7 @@ import type { HostArray } from "../../op.ts";
 import { broadcastShapes, type Shape, show, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { eye, fromTypedArray } from "../creation.ts";
-import { add, mul, where } from "../elementwise.ts";
+import { add, mul, sub, where } from "../elementwise.ts";
 import { expand, transpose, unsqueeze } from "../movement.ts";
 
 // What the functions of linear algebra share. Matrices are computed one by one on the host, row by row, in doubles whatever the dtype.
@@ -66,21 +66,21 @@ export function sameLead(op: string, a: Tensor, b: Tensor): [a: Tensor, b: Tenso
   return [expand(a, [...lead, ...a.shape.slice(-2)]), expand(b, [...lead, ...b.shape.slice(-2)])];
 }
 
-/** Where `keep` says so, by row and column, the elements of `x`, and zeros elsewhere. */
-function masked(x: Tensor, keep: (row: number, column: number) => boolean): Tensor {
-  const [rows, columns] = [x.shape.at(-2)!, x.shape.at(-1)!];
-  const mask = Uint8Array.from({ length: rows * columns }, (_, i) =>
-    Number(keep(Math.floor(i / columns), i % columns)),
-  );
-  return where(fromTypedArray(mask, [rows, columns], "bool", { backend: x.backend }), x, 0);
-}
+/** The elements of `x` on one side of the main diagonal, which counts or not, and zeros elsewhere. */
+const triangle =
+  (side: 1 | -1) =>
+  (x: Tensor, diagonal = true): Tensor => {
+    const [rows, columns] = [x.shape.at(-2)!, x.shape.at(-1)!];
+    const mask = Uint8Array.from({ length: rows * columns }, (_, i) =>
+      Number(side * (Math.floor(i / columns) - (i % columns)) >= (diagonal ? 0 : 1)),
+    );
+    return where(fromTypedArray(mask, [rows, columns], "bool", { backend: x.backend }), x, 0);
+  };
 
 /** The lower triangles of matrices, with the main diagonal or without it. */
-export const lower = (x: Tensor, diagonal = true): Tensor => masked(x, (i, j) => (diagonal ? i >= j : i > j));
+export const lower = triangle(1);
 /** The upper triangles of matrices, with the main diagonal or without it. */
-export const upper = (x: Tensor, diagonal = true): Tensor => masked(x, (i, j) => (diagonal ? i <= j : i < j));
-/** Matrices without their main diagonals. */
-export const offDiagonal = (x: Tensor): Tensor => masked(x, (i, j) => i !== j);
+export const upper = triangle(-1);
 
 /** The identity matrix, as a tensor like others. */
 export const identity = (n: number, { dtype, backend }: Pick<Tensor, "dtype" | "backend">): Tensor =>
@@ -91,7 +91,7 @@ export const diagonal = (x: Tensor): Tensor => mul(identity(x.shape.at(-1)!, x),
 
 /** `x[j] − x[i]` at row `i` and column `j`, and 1 on the diagonal: what gradients of eigenvectors divide by. */
 export const differences = (x: Tensor): Tensor =>
-  add(add(unsqueeze(x, -2), mul(unsqueeze(x, -1), -1)), identity(x.shape.at(-1)!, x));
+  add(sub(unsqueeze(x, -2), unsqueeze(x, -1)), identity(x.shape.at(-1)!, x));
 
 /** The sum of what is there. */
 export const total = (...parts: readonly (Tensor | null)[]): Tensor =>

@@ -8,7 +8,10 @@ import { eachMatrix, type Matrix, mT, squareShape, unit } from "./matrices.ts";
 function product(a: Matrix, b: Matrix, n: number): Matrix {
   const y = new Float64Array(n * n);
   for (let i = 0; i < n; i++)
-    for (let k = 0; k < n; k++) for (let j = 0; j < n; j++) y[i * n + j]! += a[i * n + k]! * b[k * n + j]!;
+    for (let k = 0; k < n; k++) {
+      const factor = a[i * n + k]!;
+      for (let j = 0; j < n; j++) y[i * n + j]! += factor * b[k * n + j]!;
+    }
   return y;
 }
 

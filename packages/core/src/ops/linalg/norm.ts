@@ -19,10 +19,10 @@ export interface VectorNormOptions extends ReduceOptions {
   readonly dim?: number | readonly number[];
 }
 
-/** `f(x)` with value and gradient 0 where `x` is 0: powers and roots are not steady there. */
-const besideZero = (x: Tensor, f: (x: Tensor) => Tensor): Tensor => {
+/** `f(x)`, and `limit` with gradient 0 where `x` is 0: powers and roots are not steady there. */
+const besideZero = (x: Tensor, f: (x: Tensor) => Tensor, limit = 0): Tensor => {
   const zero = eq(x, 0);
-  return where(zero, 0, f(where(zero, 1, x)));
+  return where(zero, limit, f(where(zero, 1, x)));
 };
 
 /**
@@ -37,7 +37,7 @@ export function vectorNorm(x: Tensor, { ord = 2, dim, keepdim = false }: VectorN
     if (ord === 0) return sum(cast(ne(x, 0), x.dtype), dim, { keepdim });
     if (ord === 1) return sum(abs(x), dim, { keepdim });
     if (ord === 2) return besideZero(sum(square(x), dim, { keepdim }), sqrt);
-    const powers = ord > 0 ? besideZero(abs(x), (y) => pow(y, ord)) : pow(abs(x), ord);
+    const powers = besideZero(abs(x), (y) => pow(y, ord), ord > 0 ? 0 : Number.POSITIVE_INFINITY);
     return besideZero(sum(powers, dim, { keepdim }), (y) => pow(y, 1 / ord));
   });
 }

@@ -48,7 +48,7 @@ export function factorize(a: Matrix, n: number): Factored {
 }
 
 /** `A⁻¹ B`, given the factors of `A`. */
-export function backSolve({ lu, rows }: Factored, b: Matrix, columns: number): Matrix {
+function backSolve({ lu, rows }: Factored, b: Matrix, columns: number): Matrix {
   const n = rows.length;
   const x = new Float64Array(b.length);
   for (const [i, row] of rows.entries()) x.set(b.subarray(row * columns, (row + 1) * columns), i * columns);
