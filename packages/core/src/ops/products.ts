@@ -1,8 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, type Shape, show } from "../shape.ts";
+import { normalizeAxes, normalizeAxis, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { contractAll, term } from "./einsum.ts";
+import { contractAll } from "./contraction.ts";
 import { add, mul, sub } from "./elementwise.ts";
 import { cat } from "./join.ts";
 import { matmul } from "./matmul.ts";
@@ -107,27 +107,18 @@ export function tensordot(a: Tensor, b: Tensor, { dims = 2 }: TensordotOptions =
 
 /** Axis `as[i]` of `a` meets axis `bs[i]` of `b`. Axes of size 1 stretch, as in PyTorch. */
 function along(op: string, a: Tensor, b: Tensor, as: readonly number[], bs: readonly number[]): Tensor {
-  const labels = (x: Tensor, axes: readonly number[], letter: string) => {
-    const met = axes.map((axis) => normalizeAxis(op, axis, x.ndim));
-    if (new Set(met).size < met.length)
-      throw new ShapeError(op, `an axis appears twice in [${axes}]`, "name each axis once");
-    return x.shape.map((_, i) => (met.includes(i) ? met.indexOf(i) : letter + i));
+  const labels = (x: Tensor, axes: readonly number[], name: string): string[] => {
+    normalizeAxes(op, axes, x.ndim);
+    const met = axes.map((axis) => (axis < 0 ? axis + x.ndim : axis));
+    return x.shape.map((_, i) => (met.includes(i) ? `pair ${met.indexOf(i)}` : name + i));
   };
   const [left, right] = [labels(a, as, "a"), labels(b, bs, "b")];
-  const sizes = new Map<string | number, number>();
-  for (const [i, label] of [...left, ...right].entries()) {
-    const size = i < a.ndim ? a.shape[i]! : b.shape[i - a.ndim]!;
-    const known = sizes.get(label) ?? 1;
-    if (size !== known && size !== 1 && known !== 1)
-      throw new ShapeError(
-        op,
-        `axes that meet differ in ${show(a.shape)} and ${show(b.shape)}: ${known} ≠ ${size}`,
-        "reshape() or permute() one of them",
-      );
-    sizes.set(label, known === 1 ? size : known);
-  }
-  const output = [...left, ...right].filter((label) => typeof label === "string");
-  return scope(() => contractAll([term(a, left), term(b, right)], output, sizes));
+  return contractAll(
+    op,
+    [a, b],
+    [left, right],
+    [...left, ...right].filter((label) => !left.includes(label) || !right.includes(label)),
+  );
 }
 
 /** The Kronecker product: every element of `a` times the whole of `b`, side by side. */

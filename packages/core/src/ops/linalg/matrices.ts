@@ -54,6 +54,13 @@ export function squareShape(op: string, shape: Shape): Shape {
   return shape;
 }
 
+/** The shape of the solutions of systems `A X = B`. */
+export function systemShape(op: string, a: Shape, b: Shape): Shape {
+  if (squareShape(op, a).at(-1) !== b.at(-2))
+    throw new ShapeError(op, `${show(a)} and ${show(b)} differ in their rows`, "transpose one of them");
+  return b;
+}
+
 /** The difference of one and the next number. */
 export const epsilonOf = (dtype: DType): number => (dtype === "float32" ? 2 ** -23 : 2 ** -52);
 

@@ -1,12 +1,12 @@
-import { ArgumentError, LinAlgError, ShapeError } from "../../errors.ts";
+import { ArgumentError, LinAlgError } from "../../errors.ts";
 import { scope } from "../../memory.ts";
 import { floating, type Op, primitive } from "../../op.ts";
-import { sameShape, show } from "../../shape.ts";
+import { sameShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { neg } from "../elementwise.ts";
 import { matmul } from "../matmul.ts";
 import { expand, squeeze, unsqueeze } from "../movement.ts";
-import { eachMatrix, identity, type Matrix, mT, sameLead, squareShape, unit } from "./matrices.ts";
+import { eachMatrix, identity, type Matrix, mT, sameLead, squareShape, systemShape, unit } from "./matrices.ts";
 import { substitute } from "./triangular.ts";
 
 /** `P A = L U`: the factors in one matrix, and which row of `A` each of its rows is. */
@@ -69,12 +69,7 @@ function rejectSingular(op: string, { zero }: Factored, which: string): void {
 
 const solveOp: Op<[a: Tensor, b: Tensor]> = primitive({
   name: "solve",
-  shape: ([a, b]) => {
-    const n = squareShape("solve", a).at(-1)!;
-    if (b.at(-2) !== n)
-      throw new ShapeError("solve", `${show(a)} and ${show(b)} differ in their rows`, "transpose one of them");
-    return b;
-  },
+  shape: ([a, b]) => systemShape("solve", a, b),
   dtype: floating("solve"),
   host: ([a, b], _, out) => {
     const [n, columns] = b.shape.slice(-2) as [number, number];

@@ -1,11 +1,9 @@
-import { ShapeError } from "../../errors.ts";
 import { scope } from "../../memory.ts";
 import { floating, type Op, primitive } from "../../op.ts";
-import { show } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { neg } from "../elementwise.ts";
 import { matmul } from "../matmul.ts";
-import { eachMatrix, lower, type Matrix, mT, sameLead, squareShape, upper } from "./matrices.ts";
+import { eachMatrix, lower, type Matrix, mT, sameLead, systemShape, upper } from "./matrices.ts";
 
 interface Triangle {
   readonly upper: boolean;
@@ -28,16 +26,7 @@ export function substitute(a: Matrix, n: number, b: Matrix, columns: number, { u
 
 const triangularOp: Op<[a: Tensor, b: Tensor], Triangle> = primitive({
   name: "solveTriangular",
-  shape: ([a, b]) => {
-    const n = squareShape("solveTriangular", a).at(-1)!;
-    if (b.at(-2) !== n)
-      throw new ShapeError(
-        "solveTriangular",
-        `${show(a)} and ${show(b)} differ in their rows`,
-        "transpose one of them",
-      );
-    return b;
-  },
+  shape: ([a, b]) => systemShape("solveTriangular", a, b),
   dtype: floating("solveTriangular"),
   host: ([a, b], triangle, out) => {
     const [n, columns] = b.shape.slice(-2) as [number, number];
