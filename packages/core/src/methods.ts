@@ -3,28 +3,107 @@ import { gelu, silu, softsign } from "./ops/activation.ts";
 import { addcdiv, addcmul, lerp } from "./ops/blend.ts";
 import { to } from "./ops/cast.ts";
 import { allclose, equal, isclose } from "./ops/closeness.ts";
-import { bincount, histc, type FindUnique, type GroupOptions, type Unique, unique, uniqueConsecutive } from "./ops/counting.ts";
+import {
+  bincount,
+  type FindUnique,
+  type GroupOptions,
+  histc,
+  type Unique,
+  unique,
+  uniqueConsecutive,
+} from "./ops/counting.ts";
 import { diag, diagEmbed, diagflat, diagonal, trace, tril, triu } from "./ops/diagonal.ts";
+import { dist } from "./ops/distance.ts";
 import { divide, floorDivide, fmod, frac, remainder } from "./ops/division.ts";
-import { abs, add, ceil, cos, eq, erf, exp, expm1, floor, ge, gt, isfinite, isinf, isnan, le, log, log1p, logicalAnd, logicalNot, logicalOr, logicalXor, lt, maximum, minimum, mul, ne, neg, pow, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sqrt, square, sub, tanh, trunc, where } from "./ops/elementwise.ts";
+import {
+  abs,
+  add,
+  ceil,
+  cos,
+  eq,
+  erf,
+  exp,
+  expm1,
+  floor,
+  ge,
+  gt,
+  isfinite,
+  isinf,
+  isnan,
+  le,
+  log,
+  log1p,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  maximum,
+  minimum,
+  mul,
+  ne,
+  neg,
+  pow,
+  reciprocal,
+  relu,
+  round,
+  rsqrt,
+  sigmoid,
+  sign,
+  sin,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  trunc,
+  where,
+} from "./ops/elementwise.ts";
 import { diagonalScatter, indexPut, selectScatter, sliceScatter } from "./ops/index-put.ts";
 import { gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 import { chunk, split, unbind } from "./ops/join.ts";
 import { clamp, clampMax, clampMin, fmax, fmin } from "./ops/limits.ts";
+import { det, logdet, slogdet } from "./ops/linalg/det.ts";
+import { matrixExp } from "./ops/linalg/matrix-exp.ts";
+import { inv, matrixPower } from "./ops/linalg/solve.ts";
 import { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 import { matmul } from "./ops/matmul.ts";
-import { clone, expand, flatten, flip, narrow, permute, reshape, squeeze, transpose, unsqueeze } from "./ops/movement.ts";
+import {
+  clone,
+  expand,
+  flatten,
+  flip,
+  narrow,
+  permute,
+  reshape,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from "./ops/movement.ts";
 import { argwhere, nonzero } from "./ops/nonzero.ts";
 import { dist, norm } from "./ops/norm.ts";
 import { prod } from "./ops/prod.ts";
-import { addmm, addmv, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
-import { fliplr, flipud, mT, movedim, ravel, reshapeAs, roll, rot90, swapaxes, t, unflatten, view, viewAs } from "./ops/rearrange.ts";
+import { addbmm, addmm, addmv, addr, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
+import {
+  fliplr,
+  flipud,
+  movedim,
+  mT,
+  ravel,
+  reshapeAs,
+  roll,
+  rot90,
+  swapaxes,
+  t,
+  unflatten,
+  view,
+  viewAs,
+} from "./ops/rearrange.ts";
 import { hardshrink, hardsigmoid, hardswish, leakyRelu, prelu, relu6 } from "./ops/rectifiers.ts";
 import { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, variance } from "./ops/reduce.ts";
 import { broadcastTo, expandAs, repeat, repeatInterleave, tile } from "./ops/repeat.ts";
 import { cummax, cummin, cumprod, logcumsumexp, type Selected } from "./ops/running.ts";
 import { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce } from "./ops/scatter.ts";
-import { aminmax, kthvalue, max, median, min, mode, nanmedian, topk, type Select } from "./ops/selection.ts";
+import { aminmax, kthvalue, max, median, min, mode, nanmedian, type Select, topk } from "./ops/selection.ts";
 import { copysign, heaviside, isneginf, isposinf, nanToNum, positive, signbit } from "./ops/signs.ts";
 import { at, select, slice } from "./ops/slice.ts";
 import { elu, logSigmoid, mish, selu, softplus } from "./ops/soft-rectifiers.ts";
@@ -32,16 +111,36 @@ import { logSoftmax, softmax } from "./ops/softmax.ts";
 import { argsort, cumsum, sort } from "./ops/sort.ts";
 import { tensorSplit } from "./ops/stacks.ts";
 import { corrcoef, countNonzero, cov, diff, nanmean, nanquantile, nansum, quantile } from "./ops/statistics.ts";
-import { sum, type ReduceOptions } from "./ops/sum.ts";
-import { acos, acosh, asin, asinh, atan, atan2, atanh, cosh, deg2rad, erfc, erfinv, exp2, hypot, log10, log2, logaddexp, logaddexp2, logit, rad2deg, sinc, sinh, tan, xlogy } from "./ops/transcendental.ts";
+import { type ReduceOptions, sum } from "./ops/sum.ts";
+import {
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
+  cosh,
+  deg2rad,
+  erfc,
+  erfinv,
+  exp2,
+  hypot,
+  log2,
+  log10,
+  logaddexp,
+  logaddexp2,
+  logit,
+  rad2deg,
+  sinc,
+  sinh,
+  tan,
+  xlogy,
+} from "./ops/transcendental.ts";
 import { unfold } from "./ops/unfold.ts";
 import { bernoulli, multinomial } from "./random.ts";
 import { registerHook, retainGrad } from "./tape.ts";
-import { Tensor, detach } from "./tensor.ts";
-import { det, logdet, slogdet } from "./ops/linalg/det.ts";
-import { matrixExp } from "./ops/linalg/matrix-exp.ts";
-import { inv, matrixPower } from "./ops/linalg/solve.ts";
-
+import { detach, Tensor } from "./tensor.ts";
 
 /** Every function here becomes a method: its first parameter is the tensor, and the types follow from the function. */
 const METHODS = {
@@ -49,10 +148,12 @@ const METHODS = {
   acos,
   acosh,
   add,
+  addbmm,
   addcdiv,
   addcmul,
   addmm,
   addmv,
+  addr,
   all,
   allclose,
   amax,
@@ -102,6 +203,7 @@ const METHODS = {
   diagonalScatter,
   diff,
   dist,
+  div,
   div: divide,
   dot,
   elu,
@@ -141,8 +243,8 @@ const METHODS = {
   indexPut,
   indexSelect,
   inner,
-  isclose,
   inverse: inv,
+  isclose,
   isfinite,
   isinf,
   isnan,
@@ -174,9 +276,9 @@ const METHODS = {
   maskedScatter,
   maskedSelect,
   matmul,
-  max,
   matrixExp,
   matrixPower,
+  max,
   maximum,
   mean,
   median,

@@ -31,7 +31,7 @@ export const mv = ranked("mv", 2, 1);
 /** The sum of the products of two vectors of one length. */
 export const dot = ranked("dot", 1, 1);
 
-/** Options of `addmm`, `addmv` and `baddbmm`. */
+/** Options of `addmm` and its like. */
 export interface AddProductOptions {
   /** The factor of what is added. With 0 it is not read: its NaNs do not spread. Default 1. */
   readonly beta?: number;
@@ -61,6 +61,11 @@ export const addmm = plus("addmm", ranked("addmm", 2, 2));
 export const addmv = plus("addmv", ranked("addmv", 2, 1));
 /** `beta·x + alpha·(a × b)` of stacks of matrices; `x` broadcasts. */
 export const baddbmm = plus("baddbmm", ranked("baddbmm", 3, 3));
+
+/** `beta·x + alpha·Σ (a × b)`, summed over the stacks of matrices; `x` broadcasts. */
+export const addbmm = plus("addbmm", (a, b) => sum(bmm(a, b), 0));
+/** `beta·x + alpha·(a ⊗ b)` of vectors; `x` broadcasts. */
+export const addr = plus("addr", (a, b) => outer(a, b));
 
 /** The products of all pairs of elements of two vectors, `[M], [N] → [M, N]`. */
 export function outer(a: Tensor, b: Tensor): Tensor {

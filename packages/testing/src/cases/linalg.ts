@@ -1,4 +1,4 @@
-import { cdist, linalg, type Shape, type Tensor } from "@descent/core";
+import { cdist, dist, linalg, type Shape, type Tensor } from "@descent/core";
 import "@descent/core/methods";
 import fc from "fast-check";
 import { shape, size } from "../arbitraries.ts";
@@ -180,6 +180,10 @@ export const LINALG_FUNCTIONS: Record<string, OpCase> = {
         ),
       ),
     ([a, b], { p }) => cdist(a!, b!, { p }),
+  ),
+  dist: opCase(
+    shape().chain((s) => draw(null, floats(s, { max: 0 }), floats(s, { min: 1, max: 3 }))),
+    ([a, b]) => dist(a!, b!, { p: 3 }),
   ),
   multiDot: opCase(
     fc

@@ -1,6 +1,8 @@
 import {
+  addbmm,
   addmm,
   addmv,
+  addr,
   baddbmm,
   bmm,
   cross,
@@ -139,6 +141,14 @@ export const PRODUCTS: Record<string, OpCase> = {
   addmv: shaped(
     sized((m, k, _, b) => [b === 1 ? [m] : [], [m, k], [k]]),
     (x, a, b) => addmv(x, a, b, factors),
+  ),
+  addbmm: shaped(
+    sized((m, k, n, b) => [[n], [b, m, k], [b, k, n]]),
+    (x, a, b) => addbmm(x, a, b, factors),
+  ),
+  addr: shaped(
+    sized((m, _, n) => [[m, n], [m], [n]]),
+    (x, a, b) => addr(x, a, b, factors),
   ),
   baddbmm: shaped(
     sized((m, k, n, b) => [

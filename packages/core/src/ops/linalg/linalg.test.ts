@@ -1,7 +1,24 @@
 import { cpu } from "@descent/backend-cpu";
-import { eye, grad, linalg, ones, type Shape, setBackend, stack, type Tensor, tensor } from "@descent/core";
+import {
+  addmm,
+  cdist,
+  cross,
+  einsum,
+  eye,
+  grad,
+  kron,
+  linalg,
+  ones,
+  type Shape,
+  setBackend,
+  stack,
+  type Tensor,
+  tensor,
+  tensordot,
+  withBackend,
+} from "@descent/core";
 import "@descent/core/methods";
-import { arbitraries, expectClose } from "@descent/testing";
+import { arbitraries, countingBackend, expectClose } from "@descent/testing";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 
@@ -332,5 +349,36 @@ describe("norms", () => {
 
   test("cond of a singular matrix is infinite", () => {
     expect(linalg.cond(ones([2, 2], float64), 1).item()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("memory", () => {
+  const CALLS: Record<string, (a: Tensor) => Tensor> = {
+    einsum: (a) => einsum("ij,jk,kl->il", a, a, a),
+    tensordot: (a) => tensordot(a, a),
+    kron: (a) => kron(a, a),
+    cross: (a) => cross(a, a),
+    addmm: (a) => addmm(a, a, a, { beta: 2, alpha: 3 }),
+    cdist: (a) => cdist(a, a),
+    solve: (a) => linalg.solve(a, a, { left: false }),
+    svdvals: linalg.svdvals,
+    eigvalsh: (a) => linalg.eigvalsh(a, { UPLO: "U" }),
+    cholesky: (a) => linalg.cholesky(a, { upper: true }),
+    logdet: linalg.logdet,
+    matrixPower: (a) => linalg.matrixPower(a, 5),
+    matrixRank: linalg.matrixRank,
+    nuclear: (a) => linalg.matrixNorm(a, { ord: "nuc", dim: [1, 0] }),
+    cond: linalg.cond,
+    multiDot: (a) => linalg.multiDot([a, a, a]),
+  };
+
+  test.each(Object.entries(CALLS))("%s leaves its result and nothing else", (_, call) => {
+    const backend = countingBackend();
+    withBackend(backend, () => {
+      const a = eye(3).add(0.25);
+      const before = backend.liveBytes;
+      const y = call(a);
+      expect(backend.liveBytes - before).toBe(y.numel() * 4);
+    });
   });
 });
