@@ -46,6 +46,20 @@ describe("backward", () => {
     expect(values(x.grad)).toEqual([3, 30]);
   });
 
+  test("collects for the leaves that it is told, and nowhere else", () => {
+    const [a, b, c] = [leaf(2), leaf(3), leaf(4)];
+    const y = a.mul(b).mul(c);
+    y.backward(undefined, { inputs: b, retainGraph: true });
+    expect([a, b, c].map(({ grad }) => values(grad))).toEqual([null, 8, null]);
+    y.backward(undefined, { inputs: [a, leaf(1)] });
+    expect([a, b, c].map(({ grad }) => values(grad))).toEqual([12, 8, null]);
+    expect(() =>
+      leaf(1)
+        .mul(a)
+        .backward(undefined, { inputs: [a, a.mul(2)] }),
+    ).toThrow("backward: input 1 of shape [] is no leaf that requires a gradient; use grad() for other tensors");
+  });
+
   test("starts at a leaf itself", () => {
     const x = leaf(2);
     x.backward();

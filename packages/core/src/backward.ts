@@ -6,18 +6,34 @@ import { type Edge, type Leaf, noGrad } from "./tape.ts";
 import { alias, mixedBackends, Tensor } from "./tensor.ts";
 import { accumulate, aim, type BackwardOptions, checkUsable, explore, type Root, reaches, walk } from "./walk.ts";
 
+/** Options of `backward`. */
+export interface BackwardToLeavesOptions extends BackwardOptions {
+  /** The leaves that get a gradient. Default: all. */
+  readonly inputs?: Tensor | readonly Tensor[];
+}
+
 /**
- * Adds the gradient of `y` to `grad` of every leaf it was computed from.
+ * Adds the gradient of `y` to `grad` of every leaf it was computed from, or of those in `inputs`.
  *
  * `gradient` is that of `y` itself; it can be left out where `y` has one element, and is 1 then.
  */
-export function backward(y: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+export function backward(y: Tensor, gradient?: Tensor, options: BackwardToLeavesOptions = {}): void {
   const roots = [rootOf("backward", y, gradient)];
+  const wanted = options.inputs === undefined ? null : new Set(list(options.inputs).map(leafEdge));
   explore(roots, null, (pass) => {
     checkUsable("backward", pass.calls);
-    aim(pass, ({ node }) => node.op === null);
+    aim(pass, (edge) => (wanted === null ? edge.node.op === null : wanted.has(edge)));
     walk(pass, options, ({ node }, g) => accumulate(node as Leaf, g));
   });
+}
+
+function leafEdge({ edge, shape }: Tensor, i: number): Edge {
+  if (edge?.node.op === null) return edge;
+  throw new GradientError(
+    "backward",
+    `input ${i} of shape ${show(shape)} is no leaf that requires a gradient`,
+    "use grad() for other tensors",
+  );
 }
 
 /** Options of `grad`. */

@@ -329,6 +329,18 @@ describe("errors", () => {
     expect(of((g) => [g, null, null])).not.toThrow();
   });
 
+  test("backward has to exist once it is needed", () => {
+    class Half extends CustomFunction {
+      static forward(_: FunctionContext, x: Tensor): Tensor {
+        return x.mul(2);
+      }
+    }
+    // @ts-expect-error The types say so too.
+    const y: Tensor = Half.apply(leaf([1]));
+    expect(y.toArray()).toEqual([2]);
+    expect(() => y.backward()).toThrow("Half: the class has no static backward(); write one, or call it in noGrad()");
+  });
+
   test("forward has to return tensors", () => {
     class Odd extends CustomFunction {
       static forward(): Tensor {

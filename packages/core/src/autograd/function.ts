@@ -94,6 +94,8 @@ function call(halves: Halves, inputs: readonly unknown[]): Tensors {
   if (edges.some((edge) => edge !== null) && !made.every((y) => constant.has(y))) {
     const [from, to] = [inputs.map((x) => (x instanceof Tensor ? placeOf(x) : null)), outputs.map(placeOf)];
     const vjp: JointVjp = (_, { grads, inputs: saved, needs }) => {
+      if (typeof halves.backward !== "function")
+        throw new GradientError(name, "the class has no static backward()", "write one, or call it in noGrad()");
       ctx.needsInputGrad = needs;
       ctx.savedTensors = (saved as readonly (Tensor | null)[]).map((x) => x && share(x));
       try {
