@@ -1,9 +1,9 @@
-import { DTypeError, GradientError, ShapeError } from "./errors.ts";
+import { GradientError } from "./errors.ts";
 import { enroll, unscoped } from "./memory.ts";
 import { onesLike } from "./ops/creation.ts";
-import { sameShape, show } from "./shape.ts";
+import { show } from "./shape.ts";
 import { type Edge, type Leaf, noGrad } from "./tape.ts";
-import { alias, mixedBackends, Tensor } from "./tensor.ts";
+import { alias, checkFits, Tensor } from "./tensor.ts";
 import { accumulate, aim, type BackwardOptions, checkUsable, explore, type Root, reaches, walk } from "./walk.ts";
 
 /** Options of `backward`. */
@@ -111,18 +111,6 @@ function rootOf(op: string, y: Tensor, gradient: Tensor | undefined): Root {
       );
     return { edge: y.edge, gradient: noGrad(() => unscoped(() => onesLike(y))) };
   }
-  if (!sameShape(gradient.shape, y.shape))
-    throw new ShapeError(
-      op,
-      `the gradient has shape ${show(gradient.shape)}, the tensor ${show(y.shape)}`,
-      "reshape() or expand() it to the shape of the tensor",
-    );
-  if (gradient.dtype !== y.dtype)
-    throw new DTypeError(
-      op,
-      `the gradient has dtype ${gradient.dtype}, the tensor ${y.dtype}`,
-      `convert it with .to("${y.dtype}")`,
-    );
-  if (gradient.backend !== y.backend) throw mixedBackends(op, gradient.backend, y.backend);
+  checkFits(op, "the gradient", gradient, y);
   return { edge: y.edge, gradient: alias(gradient) };
 }

@@ -1,33 +1,82 @@
-export { type PagedMemory } from "./addresses.ts";
+export type { PagedMemory } from "./addresses.ts";
 export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly, setLocator } from "./anomaly.ts";
-export { type Context, type Definition, type Input, type Inputs, type JointVjp, type Vjp } from "./apply.ts";
+export type { Context, Definition, Input, Inputs, JointVjp, Vjp } from "./apply.ts";
 export { checkpoint, checkpointSequential } from "./autograd/checkpoint.ts";
 export { CustomFunction, CustomFunction as Function, type FunctionContext } from "./autograd/function.ts";
-export { hessian, hvp, jacobian, jvp, type FunctionalOptions, vhp, vjp } from "./autograd/functional.ts";
+export { type FunctionalOptions, hessian, hvp, jacobian, jvp, vhp, vjp } from "./autograd/functional.ts";
 export * as autograd from "./autograd/index.ts";
-export { getBackend, setBackend, type ArgReduceFn, type ArithmeticFn, type Backend, type BinaryFn, type ComparisonFn, type FusedKernel, type FusedName, type LogicalFn, type Operand, type PutMode, type ReduceFn, type ScanFn, type Spec, type UnaryFn, withBackend } from "./backend.ts";
-export { backward, grad, type BackwardToLeavesOptions, type GradOptions } from "./backward.ts";
+export {
+  type ArgReduceFn,
+  type ArithmeticFn,
+  type Backend,
+  type BinaryFn,
+  type ComparisonFn,
+  type FusedKernel,
+  type FusedName,
+  getBackend,
+  type LogicalFn,
+  type Operand,
+  type PutMode,
+  type ReduceFn,
+  type ScanFn,
+  type Spec,
+  setBackend,
+  type UnaryFn,
+  withBackend,
+} from "./backend.ts";
+export { type BackwardToLeavesOptions, backward, type GradOptions, grad } from "./backward.ts";
 export * from "./dtype.ts";
 export * from "./errors.ts";
-export { setPrintOptions, type PrintOptions } from "./format.ts";
+export { type PrintOptions, setPrintOptions } from "./format.ts";
 export { Storage, scope } from "./memory.ts";
-export { composite, floating, hostArray, primitive, registry, sameDType, type HostArray, type Op, type Save } from "./op.ts";
+export {
+  composite,
+  floating,
+  type HostArray,
+  hostArray,
+  type Op,
+  primitive,
+  registry,
+  type Save,
+  sameDType,
+} from "./op.ts";
 export * from "./ops/activation.ts";
 export { binaryCrossEntropy, binaryCrossEntropyWithLogits } from "./ops/binary-cross-entropy.ts";
 export { addcdiv, addcmul, lerp, type ScaledOptions } from "./ops/blend.ts";
 export { cast, to } from "./ops/cast.ts";
 export * from "./ops/closeness.ts";
-export { conv2d, type Conv2dAttrs, type ConvAttrs } from "./ops/conv.ts";
-export { convolution, transposedConvolution, type TransposedConvAttrs } from "./ops/convolution.ts";
-export { bincount, bucketize, histc, searchsorted, type BincountOptions, type FindUnique, type GroupOptions, type HistcOptions, type SearchOptions, type Unique, type UniqueOptions, unique, uniqueConsecutive } from "./ops/counting.ts";
+export { type Conv2dAttrs, type ConvAttrs, conv2d } from "./ops/conv.ts";
+export { convolution, type TransposedConvAttrs, transposedConvolution } from "./ops/convolution.ts";
+export {
+  type BincountOptions,
+  bincount,
+  bucketize,
+  type FindUnique,
+  type GroupOptions,
+  type HistcOptions,
+  histc,
+  type SearchOptions,
+  searchsorted,
+  type Unique,
+  type UniqueOptions,
+  unique,
+  uniqueConsecutive,
+} from "./ops/counting.ts";
 export * from "./ops/creation.ts";
 export { diag, diagEmbed, diagflat, diagonal, trace, tril, trilIndices, triu, triuIndices } from "./ops/diagonal.ts";
-export { cdist, dist, type DistanceOptions } from "./ops/distance.ts";
-export { divide as div, floorDivide, fmod, frac, remainder, type DivOptions } from "./ops/division.ts";
+export { cdist, type DistanceOptions, dist } from "./ops/distance.ts";
+export { type DivOptions, divide as div, floorDivide, fmod, frac, remainder } from "./ops/division.ts";
 export { dropout } from "./ops/dropout.ts";
 export { einsum } from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
-export { diagonalScatter, indexPut, selectScatter, sliceScatter, type IndexPutOptions, type SliceScatterOptions } from "./ops/index-put.ts";
+export {
+  diagonalScatter,
+  type IndexPutOptions,
+  indexPut,
+  type SliceScatterOptions,
+  selectScatter,
+  sliceScatter,
+} from "./ops/index-put.ts";
 export { checkIndex, gather, indexSelect, oneHot, take, takeAlongDim } from "./ops/indexing.ts";
 export { cat, chunk, split, stack, unbind } from "./ops/join.ts";
 export * from "./ops/limits.ts";
@@ -38,42 +87,175 @@ export { inv as inverse, matrixPower } from "./ops/linalg/solve.ts";
 export { mseLoss, type Reduction } from "./ops/loss.ts";
 export { maskedFill, maskedScatter, maskedSelect } from "./ops/mask.ts";
 export { linear, linearRelu, matmul } from "./ops/matmul.ts";
-export { clone, expand, flatten, flip, narrow, padZeros, permute, reshape, squeeze, transpose, unsqueeze } from "./ops/movement.ts";
-export { argwhere, nonzero, type NonzeroOptions } from "./ops/nonzero.ts";
-export { dist, norm, type NormOrder } from "./ops/norm.ts";
-export { batchNorm, layerNorm, rmsNorm, type Normalized } from "./ops/normalization.ts";
-export { pad, type PadMode, type PadOptions } from "./ops/pad.ts";
-export { avgPool2d, maxPool2d, type AvgWindow } from "./ops/pool.ts";
+export {
+  clone,
+  expand,
+  flatten,
+  flip,
+  narrow,
+  padZeros,
+  permute,
+  reshape,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from "./ops/movement.ts";
+export { argwhere, type NonzeroOptions, nonzero } from "./ops/nonzero.ts";
+export { dist, type NormOrder, norm } from "./ops/norm.ts";
+export { batchNorm, layerNorm, type Normalized, rmsNorm } from "./ops/normalization.ts";
+export { type PadMode, type PadOptions, pad } from "./ops/pad.ts";
+export { type AvgWindow, avgPool2d, maxPool2d } from "./ops/pool.ts";
 export { avgPool, maxPool, maxPoolIndices } from "./ops/pooling.ts";
 export { prod } from "./ops/prod.ts";
-export { addbmm, addmm, addmv, addr, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer, tensordot, type AddProductOptions, type AlongOptions, type TensordotOptions, vecdot } from "./ops/products.ts";
-export { fliplr, flipud, movedim, ravel, reshapeAs, roll, rot90, swapaxes, t, type Sizes, unflatten, view, viewAs } from "./ops/rearrange.ts";
+export {
+  type AddProductOptions,
+  type AlongOptions,
+  addbmm,
+  addmm,
+  addmv,
+  addr,
+  baddbmm,
+  bmm,
+  cross,
+  dot,
+  inner,
+  kron,
+  mm,
+  mv,
+  outer,
+  type TensordotOptions,
+  tensordot,
+  vecdot,
+} from "./ops/products.ts";
+export {
+  fliplr,
+  flipud,
+  movedim,
+  ravel,
+  reshapeAs,
+  roll,
+  rot90,
+  type Sizes,
+  swapaxes,
+  t,
+  unflatten,
+  view,
+  viewAs,
+} from "./ops/rearrange.ts";
 export * from "./ops/rectifiers.ts";
-export { all, amax, amin, any, argmax, argmin, logsumexp, mean, std, type VarianceOptions, variance } from "./ops/reduce.ts";
-export { broadcastTensors, broadcastTo, cartesianProd, expandAs, meshgrid, repeat, repeatInterleave, tile, type MeshgridOptions, type RepeatInterleaveOptions } from "./ops/repeat.ts";
+export {
+  all,
+  amax,
+  amin,
+  any,
+  argmax,
+  argmin,
+  logsumexp,
+  mean,
+  std,
+  type VarianceOptions,
+  variance,
+} from "./ops/reduce.ts";
+export {
+  broadcastTensors,
+  broadcastTo,
+  cartesianProd,
+  expandAs,
+  type MeshgridOptions,
+  meshgrid,
+  type RepeatInterleaveOptions,
+  repeat,
+  repeatInterleave,
+  tile,
+} from "./ops/repeat.ts";
 export { cummax, cummin, cumprod, logcumsumexp, type Selected } from "./ops/running.ts";
-export { indexAdd, indexCopy, indexFill, scatter, scatterAdd, scatterReduce, type IndexAddOptions, type ScatterReduceOptions, type ScatterReduction } from "./ops/scatter.ts";
-export { aminmax, kthvalue, max, median, min, mode, nanmedian, topk, type Select, type TopKOptions } from "./ops/selection.ts";
+export {
+  type IndexAddOptions,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  type ScatterReduceOptions,
+  type ScatterReduction,
+  scatter,
+  scatterAdd,
+  scatterReduce,
+} from "./ops/scatter.ts";
+export {
+  aminmax,
+  kthvalue,
+  max,
+  median,
+  min,
+  mode,
+  nanmedian,
+  type Select,
+  type TopKOptions,
+  topk,
+} from "./ops/selection.ts";
 export * from "./ops/signs.ts";
-export { at, select, slice, type Index, type IndexList } from "./ops/slice.ts";
+export { at, type Index, type IndexList, select, slice } from "./ops/slice.ts";
 export * from "./ops/soft-rectifiers.ts";
 export { logSoftmax, softmax, softmaxCrossEntropy } from "./ops/softmax.ts";
-export { argsort, cumsum, sort, type SortOptions } from "./ops/sort.ts";
-export { atleast1d, atleast2d, atleast3d, blockDiag, columnStack, dstack, hstack, tensorSplit, vstack } from "./ops/stacks.ts";
-export { corrcoef, countNonzero, cov, diff, nanmean, nanquantile, nansum, quantile, stdMean, type CovOptions, type DiffOptions, type QuantileOptions, varMean } from "./ops/statistics.ts";
-export { sum, type ReduceOptions } from "./ops/sum.ts";
+export { argsort, cumsum, type SortOptions, sort } from "./ops/sort.ts";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  columnStack,
+  dstack,
+  hstack,
+  tensorSplit,
+  vstack,
+} from "./ops/stacks.ts";
+export {
+  type CovOptions,
+  corrcoef,
+  countNonzero,
+  cov,
+  type DiffOptions,
+  diff,
+  nanmean,
+  nanquantile,
+  nansum,
+  type QuantileOptions,
+  quantile,
+  stdMean,
+  varMean,
+} from "./ops/statistics.ts";
+export { type ReduceOptions, sum } from "./ops/sum.ts";
 export * from "./ops/transcendental.ts";
 export { col2im, im2col, unfold } from "./ops/unfold.ts";
-export { type Window } from "./ops/windows.ts";
-export { Pager, type Block, type Collector, type PagerOptions } from "./pager.ts";
+export type { Window } from "./ops/windows.ts";
+export { type Block, type Collector, Pager, type PagerOptions } from "./pager.ts";
 export { Buffer, Parameter } from "./parameter.ts";
 export * from "./random.ts";
-export { broadcastShapes, broadcastStrides, normalizeAxes, normalizeAxis, reducedShape, sameShape, show, sizeOf, stridesOf, type Shape, type View } from "./shape.ts";
-export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad, retainGrad, setGradEnabled, type Hook } from "./tape.ts";
-export { Tensor, detach, keep, peekGrad, replaceGrad, type NestedArray } from "./tensor.ts";
-export { Generator, threefry, type GeneratorState, uniform24, uniform53 } from "./threefry.ts";
-export { gradcheck, gradgradcheck, type Differentiable, type GradcheckOptions } from "./transforms.ts";
-export { type BackwardOptions } from "./walk.ts";
-
+export {
+  broadcastShapes,
+  broadcastStrides,
+  normalizeAxes,
+  normalizeAxis,
+  reducedShape,
+  type Shape,
+  sameShape,
+  show,
+  sizeOf,
+  stridesOf,
+  type View,
+} from "./shape.ts";
+export {
+  enableGrad,
+  type Hook,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  retainGrad,
+  setGradEnabled,
+} from "./tape.ts";
+export { detach, keep, type NestedArray, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
+export { Generator, type GeneratorState, threefry, uniform24, uniform53 } from "./threefry.ts";
+export { type Differentiable, type GradcheckOptions, gradcheck, gradgradcheck } from "./transforms.ts";
+export type { BackwardOptions } from "./walk.ts";
 
 // `CustomFunction` is the name for who would not shadow the global `Function`.

@@ -1,11 +1,11 @@
 import type { Backend } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { DisposedError, DTypeError, ShapeError } from "./errors.ts";
+import { DisposedError, DTypeError } from "./errors.ts";
 import { scope } from "./memory.ts";
 import { to } from "./ops/cast.ts";
-import { sameShape, show } from "./shape.ts";
+import { show } from "./shape.ts";
 import { noGrad } from "./tape.ts";
-import { mixedBackends, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
+import { checkFits, peekGrad, replaceGrad, Tensor } from "./tensor.ts";
 
 /** A tensor that lives in a field and whose value can be replaced. */
 abstract class Variable extends Tensor {
@@ -21,19 +21,7 @@ abstract class Variable extends Tensor {
    * a backward pass that needs the old value throws.
    */
   assign(value: Tensor): void {
-    if (!sameShape(value.shape, this.shape))
-      throw new ShapeError(
-        "assign",
-        `a value of shape ${show(value.shape)} for one of shape ${show(this.shape)}`,
-        "reshape() it",
-      );
-    if (value.dtype !== this.dtype)
-      throw new DTypeError(
-        "assign",
-        `a ${value.dtype} value for a ${this.dtype} one`,
-        `convert it with .to("${this.dtype}")`,
-      );
-    if (value.backend !== this.backend) throw mixedBackends("assign", value.backend, this.backend);
+    checkFits("assign", "the value", value, this);
     this.#share(value);
     const node = this.edge?.node;
     if (node?.op === null) this.version = ++node.version;

@@ -120,19 +120,7 @@ export class Tensor implements Operand, Scoped {
       throw new GradientError("grad", "only leaves that require a gradient have one", "set requiresGrad = true first");
     }
     if (value !== null) {
-      if (!sameShape(value.shape, this.shape))
-        throw new ShapeError(
-          "grad",
-          `a gradient of shape ${show(value.shape)} for a tensor of shape ${show(this.shape)}`,
-          "reshape() it",
-        );
-      if (value.dtype !== this.dtype)
-        throw new DTypeError(
-          "grad",
-          `a ${value.dtype} gradient for a ${this.dtype} tensor`,
-          `convert it with .to("${this.dtype}")`,
-        );
-      if (value.backend !== this.backend) throw mixedBackends("grad", value.backend, this.backend);
+      checkFits("grad", "the gradient", value, this);
       value.kept = true;
     }
     setGrad(collected, value, true);
@@ -270,6 +258,24 @@ export const inferenceError = (op: string): GradientError =>
     "a tensor that was made in inferenceMode cannot be saved for a backward pass",
     "use a clone() of it, or noGrad() in place of inferenceMode()",
   );
+
+/** What has to agree where one tensor stands for another. */
+export interface Place extends Spec {
+  readonly backend: Backend;
+}
+
+/** Throws unless `value` can stand in a place: same shape, dtype and backend. */
+export function checkFits(op: string, what: string, value: Tensor, { shape, dtype, backend }: Place): void {
+  if (!sameShape(value.shape, shape))
+    throw new ShapeError(
+      op,
+      `${what} has shape ${show(value.shape)}, expected ${show(shape)}`,
+      "reshape(), expand() or sum() it",
+    );
+  if (value.dtype !== dtype)
+    throw new DTypeError(op, `${what} is ${value.dtype}, expected ${dtype}`, `convert it with .to("${dtype}")`);
+  if (value.backend !== backend) throw mixedBackends(op, value.backend, backend);
+}
 
 /** The error for operands that live in different places. */
 export function mixedBackends(op: string, a: Backend, b: Backend): BackendError {

@@ -1,14 +1,14 @@
 import { inspected, isAnomalyEnabled } from "./anomaly.ts";
 import type { Context } from "./apply.ts";
 import { type Backend, isCurrent, withBackend } from "./backend.ts";
-import { GradientError, ShapeError } from "./errors.ts";
+import { GradientError } from "./errors.ts";
 import { claim, enroll, open, sweep, unscoped } from "./memory.ts";
 import { zeros } from "./ops/creation.ts";
 import { add } from "./ops/elementwise.ts";
 import { clone } from "./ops/movement.ts";
-import { sameShape, show } from "./shape.ts";
+import { show } from "./shape.ts";
 import { type Call, type Collected, collectedOf, type Edge, enableGrad, type Flow, NOTHING, walking } from "./tape.ts";
-import { alias, setGrad, Tensor } from "./tensor.ts";
+import { alias, checkFits, setGrad, Tensor } from "./tensor.ts";
 
 /** Options of a backward pass. */
 export interface BackwardOptions {
@@ -90,16 +90,18 @@ export function checkUsable(op: string, calls: readonly Call[]): void {
         `an earlier backward pass released the graph of "${call.op.name}"`,
         "pass retainGraph: true to the first one",
       );
-    for (const x of call.savedInputs) if (x instanceof Tensor) checkVersion(op, call, x);
+    for (const x of call.savedInputs)
+      if (x instanceof Tensor && x.edge !== null) checkVersion(op, call.op.name, x.edge, x.version);
     call.source?.check(op);
   }
 }
 
-function checkVersion(op: string, call: Call, { edge, shape, version }: Tensor): void {
-  if (edge === null || edge.node.op !== null || edge.node.version === version) return;
+/** Throws where a leaf has another value than when `user` saved it. */
+export function checkVersion(op: string, user: string, { node, shape }: Edge, version: number): void {
+  if (node.op !== null || node.version === version) return;
   throw new GradientError(
     op,
-    `a parameter of shape ${show(shape)} has changed since "${call.op.name}" saved it (version ${version}, now ${edge.node.version})`,
+    `a parameter of shape ${show(shape)} has changed since "${user}" saved it (version ${version}, now ${node.version})`,
     "run backward() before optimizer.step() or assign(), or compute the result again",
   );
 }
@@ -211,12 +213,7 @@ function runHooks(edge: Edge, sum: Tensor): Tensor {
     enroll(seen);
     const replaced = hook(seen);
     if (!(replaced instanceof Tensor) || replaced === seen) continue;
-    if (!sameShape(replaced.shape, edge.shape))
-      throw new ShapeError(
-        "registerHook",
-        `the hook returned a gradient of shape ${show(replaced.shape)} for a tensor of shape ${show(edge.shape)}`,
-        "return one of the same shape, or nothing",
-      );
+    checkFits("registerHook", "what the hook returned", replaced, g);
     g.dispose();
     g = alias(replaced);
   }

@@ -238,7 +238,7 @@ describe("errors", () => {
     const y = checkpoint((x) => x.add(w).tanh(), tensor([0, 0])).sum();
     w.assign(tensor([3, 4]));
     expect(() => y.backward()).toThrow(
-      "backward: a parameter of shape [2] has changed since checkpoint() used it (version 0, now 1); run backward() before optimizer.step()",
+      'backward: a parameter of shape [2] has changed since "checkpoint" saved it (version 0, now 1); run backward() before optimizer.step()',
     );
   });
 

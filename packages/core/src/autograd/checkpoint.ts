@@ -2,10 +2,11 @@ import { type Backend, getBackend, withBackend } from "../backend.ts";
 import { ArgumentError, GradientError } from "../errors.ts";
 import { enroll, scope } from "../memory.ts";
 import { defaultGenerator } from "../random.ts";
-import { sameShape, show } from "../shape.ts";
+import { sameShape } from "../shape.ts";
 import { type Call, type Edge, enableGrad, isGradEnabled, NOTHING, type Source, withRecorder } from "../tape.ts";
 import { alias, Tensor } from "../tensor.ts";
 import type { GeneratorState } from "../threefry.ts";
+import { checkVersion } from "../walk.ts";
 
 /** What a segment is when it is run again. */
 interface Work {
@@ -70,13 +71,7 @@ class Segment implements Source {
   }
 
   check(op: string): void {
-    for (const [{ node, shape }, version] of this.#leaves)
-      if (node.op === null && node.version !== version)
-        throw new GradientError(
-          op,
-          `a parameter of shape ${show(shape)} has changed since checkpoint() used it (version ${version}, now ${node.version})`,
-          "run backward() before optimizer.step() or assign(), or compute the result again",
-        );
+    for (const [edge, version] of this.#leaves) checkVersion(op, "checkpoint", edge, version);
     this.#outer?.check(op);
   }
 

@@ -302,22 +302,22 @@ describe("errors", () => {
     [
       (g: Tensor) => [g, g],
       GradientError,
-      "Odd: backward() returned a gradient for input 1, which is no tensor; return null for it",
+      "Odd: backward() returned a tensor for input 1, which is no tensor; return null where there is no gradient",
     ],
     [
       () => [1, null],
       GradientError,
-      "Odd: backward() returned a gradient for input 0 that is no tensor; return a tensor or null",
+      "Odd: backward() returned number for input 0, which is a tensor; return null where there is no gradient",
     ],
     [
       (g: Tensor) => [g.sum(), null],
       ShapeError,
-      "Odd: backward() returned a gradient for input 0 of shape [], but the input has shape [2]; return one of the same shape",
+      "Odd: the gradient of input 0 has shape [], expected [2]; reshape(), expand() or sum() it",
     ],
     [
       (g: Tensor) => [g.to("float64"), null],
       DTypeError,
-      'Odd: backward() returned a gradient for input 0 of dtype float64, but the input is float32; convert it with .to("float32")',
+      'Odd: the gradient of input 0 is float64, expected float32; convert it with .to("float32")',
     ],
     [(g: Tensor) => [g.to(cpu()), null], Error, "Odd: operands live on two different instances"],
   ] as const)("%s", (result, kind, message) => {

@@ -1,11 +1,9 @@
 import { announce, type JointVjp, record } from "../apply.ts";
-import type { Backend, Spec } from "../backend.ts";
-import { ArgumentError, DTypeError, GradientError, ShapeError } from "../errors.ts";
+import { ArgumentError, GradientError } from "../errors.ts";
 import { enroll } from "../memory.ts";
 import { zeros } from "../ops/creation.ts";
-import { sameShape, show } from "../shape.ts";
 import { type Edge, isGradEnabled, noGrad } from "../tape.ts";
-import { alias, inferenceError, mixedBackends, Tensor } from "../tensor.ts";
+import { alias, checkFits, inferenceError, type Place, Tensor } from "../tensor.ts";
 
 /** What a function returns, and what its gradient may be for each of its arguments. */
 type Tensors = Tensor | readonly Tensor[];
@@ -53,11 +51,6 @@ export abstract class CustomFunction {
     // biome-ignore lint/complexity/noThisInStatic: it is the subclass.
     return call(this, inputs) as ReturnType<F["forward"]>;
   }
-}
-
-/** What a tensor was, without the tensor. */
-interface Place extends Spec {
-  readonly backend: Backend;
 }
 
 const placeOf = ({ shape, dtype, backend }: Tensor): Place => ({ shape, dtype, backend });
@@ -152,23 +145,14 @@ function checked(
   return inputs.map((input, i) => {
     const g = gradients[i] ?? null;
     if (g === null) return null;
-    const what = `backward() returned a gradient for input ${i}`;
-    if (!(g instanceof Tensor)) throw new GradientError(name, `${what} that is no tensor`, "return a tensor or null");
-    if (input === null) throw new GradientError(name, `${what}, which is no tensor`, "return null for it");
+    if (input === null || !(g instanceof Tensor))
+      throw new GradientError(
+        name,
+        `backward() returned ${g instanceof Tensor ? "a tensor" : typeof g} for input ${i}, which is ${input === null ? "no" : "a"} tensor`,
+        "return null where there is no gradient",
+      );
     if (!needs[i]) return null;
-    if (!sameShape(g.shape, input.shape))
-      throw new ShapeError(
-        name,
-        `${what} of shape ${show(g.shape)}, but the input has shape ${show(input.shape)}`,
-        "return one of the same shape",
-      );
-    if (g.dtype !== input.dtype)
-      throw new DTypeError(
-        name,
-        `${what} of dtype ${g.dtype}, but the input is ${input.dtype}`,
-        `convert it with .to("${input.dtype}")`,
-      );
-    if (g.backend !== input.backend) throw mixedBackends(name, g.backend, input.backend);
+    checkFits(name, `the gradient of input ${i}`, g, input);
     return g;
   });
 }

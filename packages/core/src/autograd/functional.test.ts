@@ -239,8 +239,8 @@ describe("errors", () => {
     ],
     [() => vjp((x) => x, x()), GradientError, "vjp: v may be left out for one tensor with one element alone; pass it"],
     [() => vjp((x) => [x, x], x(), x()), ArgumentError, "vjp: v has 1 tensors, not 2"],
-    [() => jvp((x) => x, x(), double([1])), ShapeError, "jvp: tensor 0 of v has shape [1], expected [2]"],
-    [() => jvp((x) => x, x(), tensor([1, 2])), DTypeError, "jvp: tensor 0 of v has dtype float32, not float64"],
+    [() => jvp((x) => x, x(), double([1])), ShapeError, "jvp: v[0] has shape [1], expected [2]"],
+    [() => jvp((x) => x, x(), tensor([1, 2])), DTypeError, "jvp: v[0] is float32, expected float64"],
   ] as const)("%s", (call, kind, message) => {
     expect(call).toThrow(kind);
     expect(call).toThrow(message);

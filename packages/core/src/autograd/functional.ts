@@ -1,13 +1,12 @@
 import { grad } from "../backward.ts";
 import { allocate } from "../dtype.ts";
-import { ArgumentError, DTypeError, GradientError, ShapeError } from "../errors.ts";
+import { ArgumentError, GradientError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { fromTypedArray, onesLike, zeros, zerosLike } from "../ops/creation.ts";
 import { stack } from "../ops/join.ts";
 import { clone, reshape } from "../ops/movement.ts";
-import { sameShape, show } from "../shape.ts";
 import { walking } from "../tape.ts";
-import { detach, Tensor } from "../tensor.ts";
+import { checkFits, detach, Tensor } from "../tensor.ts";
 
 // torch.autograd.functional: what goes in and comes out is one tensor, or a list of them.
 
@@ -214,11 +213,7 @@ function tangents(op: string, v: Tensors | undefined, xs: readonly Tensor[]): re
   }
   const vs = listOf(v);
   if (vs.length !== xs.length) throw new ArgumentError(op, `v has ${vs.length} tensors, not ${xs.length}`);
-  for (const [i, { shape, dtype }] of xs.entries()) {
-    if (!sameShape(vs[i]!.shape, shape))
-      throw new ShapeError(op, `tensor ${i} of v has shape ${show(vs[i]!.shape)}, expected ${show(shape)}`);
-    if (vs[i]!.dtype !== dtype) throw new DTypeError(op, `tensor ${i} of v has dtype ${vs[i]!.dtype}, not ${dtype}`);
-  }
+  for (const [i, x] of xs.entries()) checkFits(op, `v[${i}]`, vs[i]!, x);
   return vs;
 }
 
