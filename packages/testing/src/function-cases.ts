@@ -1,5 +1,4 @@
 import { flatten, unbind } from "@descent/core";
-import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
@@ -9,7 +8,10 @@ import { POINTWISE_FUNCTIONS } from "./cases/pointwise.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
-import { draw, floats, type OpCase, opCase } from "./op-case.ts";
+import { draw, floats, opCase, type OpCase } from "./op-case.ts";
+import { WINDOWS } from "./cases/windows.ts";
+
+import fc from "fast-check";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(
@@ -40,6 +42,7 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...NETWORK_FUNCTIONS,
   ...LOSSES,
 };
+export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...WINDOWS };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([
