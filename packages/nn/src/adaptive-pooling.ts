@@ -1,18 +1,8 @@
-import {
-  arange,
-  avgPool,
-  maxPool,
-  maxPoolIndices,
-  ShapeError,
-  scope,
-  show,
-  sizeOf,
-  type Tensor,
-  tensor,
-} from "@descent/core";
+import { arange, ShapeError, scope, show, sizeOf, type Tensor, tensor } from "@descent/core";
 import { FunctionLayer } from "./function-layer.ts";
 import { onImages } from "./images.ts";
 import { checkSizes, spread, withDefaults } from "./options.ts";
+import { avgPooler, maxPooler } from "./pooling.ts";
 import { keywords } from "./repr.ts";
 
 /** The size of the result of adaptive pooling of sequences; `null` keeps that of the input. */
@@ -54,22 +44,13 @@ const isEven = ({ from, to }: Axis): boolean => from % to === 0;
 const windowsOf = ({ from, to }: Axis): [start: number, end: number][] =>
   Array.from({ length: to }, (_, i) => [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)]);
 
-/** Windows next to each other. */
-const tiles = (kernel: readonly number[]) => {
-  const each = (size: number): number[] => kernel.map(() => size);
-  return { kernel, stride: kernel, padding: each(0), dilation: each(1) };
-};
-
 const averager =
   (n: number): AdaptivePool<AnyOutputSize> =>
   (x, outputSize) => {
     const axes = axesOf(`adaptiveAvgPool${n}d`, x, outputSize, n);
     const kernel = axes.map((axis) => (isEven(axis) ? axis.from / axis.to : 1));
-    const window = { ...tiles(kernel), countIncludePad: true, divisorOverride: null };
     return onImages(x, n, (images) =>
-      axes.every(isEven)
-        ? avgPool(images, window)
-        : scope(() => axes.filter((axis) => !isEven(axis)).reduce(averageAxis, avgPool(images, window))),
+      scope(() => axes.filter((axis) => !isEven(axis)).reduce(averageAxis, avgPooler(n)(images, kernel))),
     );
   };
 
@@ -105,18 +86,18 @@ export interface AdaptiveMaxPool<S> {
 
 function maximizer(n: number): AdaptiveMaxPool<AnyOutputSize> {
   const op = `adaptiveMaxPool${n}d`;
+  const pool = maxPooler(n);
   return ((x: Tensor, outputSize: AnyOutputSize, options: { readonly returnIndices?: boolean } = {}) => {
     const { returnIndices } = withDefaults(op, options, { returnIndices: false });
     const axes = axesOf(op, x, outputSize, n);
     const widths = axes.map((axis) => Math.max(...windowsOf(axis).map(([start, end]) => end - start)));
-    const window = tiles(widths);
-    const values = onImages(x, n, (images) => scope(() => maxPool(laidOut(images, axes, widths), window)));
+    const values = onImages(x, n, (images) => scope(() => pool(laidOut(images, axes, widths), widths)));
     if (!returnIndices) return values;
     const indices = onImages(x, n, (images) =>
       scope(() => {
+        const [, winners] = pool(laidOut(images, axes, widths), widths, { returnIndices });
         const sizes = images.shape.slice(2);
         const places = arange(0, sizeOf(sizes), 1, { backend: x.backend }).reshape([1, 1, ...sizes]);
-        const winners = maxPoolIndices(laidOut(images, axes, widths), window);
         return laidOut(places, axes, widths).flatten().indexSelect(0, winners.flatten()).reshape(winners.shape);
       }),
     );

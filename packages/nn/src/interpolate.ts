@@ -119,23 +119,18 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   );
 }
 
-/** Each element of an axis made of others. */
+/** Each element of an axis made of others: the first of each, the second, … with their weights. */
 function resample(x: Tensor, axis: number, taps: readonly Taps[]): Tensor {
   const { backend, dtype } = x;
-  const width = taps[0]!.length;
-  const index = tensor(
-    taps.flatMap((list) => list.map(([i]) => i)),
-    { dtype: "int32", backend },
-  );
-  const parts = x.indexSelect(axis, index);
-  if (width === 1) return parts;
   const rest = x.shape.slice(axis + 1).map(() => 1);
-  const weights = tensor(
-    taps.map((list) => list.map(([, weight]) => weight)),
-    { dtype, backend },
-  ).reshape([taps.length, width, ...rest]);
-  const seen = parts.reshape([...x.shape.slice(0, axis), taps.length, width, ...x.shape.slice(axis + 1)]);
-  return seen.mul(weights).sum(axis + 1);
+  const parts = taps[0]!.map((_, k) => {
+    const index = Int32Array.from(taps, (list) => list[k]![0]);
+    const seen = x.indexSelect(axis, tensor(index, { backend }));
+    if (taps[0]!.length === 1) return seen;
+    const weights = Float64Array.from(taps, (list) => list[k]![1]);
+    return seen.mul(tensor(weights, { dtype, backend }).reshape([taps.length, ...rest]));
+  });
+  return parts.reduce((sum, part) => sum.add(part));
 }
 
 function checkOptions(op: string, options: Required<InterpolateOptions>): void {

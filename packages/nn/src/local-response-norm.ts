@@ -1,6 +1,7 @@
-import { avgPool, pad, ShapeError, scope, show, type Tensor } from "@descent/core";
+import { pad, ShapeError, scope, show, type Tensor } from "@descent/core";
 import { FunctionLayer } from "./function-layer.ts";
 import { checkSizes, withDefaults } from "./options.ts";
+import { avgPool2d } from "./pooling.ts";
 import { python } from "./repr.ts";
 
 /** Options of `localResponseNorm` and `LocalResponseNorm`. */
@@ -25,11 +26,10 @@ export function localResponseNorm(x: Tensor, size: number, options: LocalRespons
   if (x.ndim < 3)
     throw new ShapeError("localResponseNorm", `expected [N,C,…] with at least 3 axes, got ${show(x.shape)}`);
   if (x.numel() === 0) return x;
-  const window = { kernel: [size, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
   return scope(() => {
     const squares = x.square().reshape([x.shape[0]!, 1, x.shape[1]!, -1]);
     const framed = pad(squares, [0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
-    const mean = avgPool(framed, { ...window, countIncludePad: true, divisorOverride: null });
+    const mean = avgPool2d(framed, [size, 1], { stride: 1 });
     return x.div(mean.reshape(x.shape).mul(alpha).add(k).pow(beta));
   });
 }

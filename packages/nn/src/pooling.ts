@@ -73,7 +73,8 @@ export interface MaxPool<S extends Size> {
   (x: Tensor, kernelSize: S, options?: MaxPoolOptions<S> & { readonly returnIndices?: false }): Tensor;
 }
 
-function maxPooler(n: number): MaxPool<Size> {
+/** The max pool over `n` axes. */
+export function maxPooler(n: number): MaxPool<Size> {
   const op = `maxPool${n}d`;
   return ((x: Tensor, kernelSize: Size, options: MaxPoolOptions<Size> & { readonly returnIndices?: boolean } = {}) => {
     const { returnIndices, ...moves } = withDefaults(op, options, { ...MAX, returnIndices: false });
@@ -92,7 +93,8 @@ export const maxPool3d: MaxPool<Size3> = maxPooler(3);
 
 type AvgPool<S extends Size, O> = (x: Tensor, kernelSize: S, options?: O) => Tensor;
 
-const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => {
+/** The average pool over `n` axes. */
+export const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => {
   const op = `avgPool${n}d`;
   return (x, kernelSize, options = {}) => {
     const { countIncludePad, divisorOverride = null, ...moves } = withDefaults(op, options, averages(n));
@@ -130,23 +132,20 @@ type LPPoolFunction<S extends Size> = (
 const lpPooler = (n: number): LPPoolFunction<Size> => {
   const op = `lpPool${n}d`;
   return (x, normType, kernelSize, options = {}) => {
-    const moves = { ...withDefaults(op, options, { stride: null, ceilMode: false }), padding: 0 };
+    const moves = withDefaults(op, options, { stride: null, ceilMode: false });
     checkNorm(op, normType);
-    const window = windowOf(op, n, kernelSize, moves);
-    return scope(() =>
-      onImages(x, n, (images) => {
-        if (normType === Number.POSITIVE_INFINITY) return maxPool(images.abs(), window);
-        if (normType === Number.NEGATIVE_INFINITY) return maxPool(images.abs().neg(), window).neg();
-        const count = window.kernel.reduce((a, b) => a * b);
-        const mean = avgPool(images.pow(normType), { ...window, countIncludePad: true, divisorOverride: null });
-        // A sum of odd powers may be negative, whose root is not defined.
-        return mean
-          .sign()
-          .mul(mean.abs().relu())
-          .mul(count)
-          .pow(1 / normType);
-      }),
-    );
+    const count = sizes(op, "kernelSize", kernelSize, n).reduce((a, b) => a * b);
+    return scope(() => {
+      if (normType === Number.POSITIVE_INFINITY) return maxPooler(n)(x.abs(), kernelSize, moves);
+      if (normType === Number.NEGATIVE_INFINITY) return maxPooler(n)(x.abs().neg(), kernelSize, moves).neg();
+      const mean = avgPooler(n)(x.pow(normType), kernelSize, moves);
+      // A sum of odd powers may be negative, whose root is not defined.
+      return mean
+        .sign()
+        .mul(mean.abs().relu())
+        .mul(count)
+        .pow(1 / normType);
+    });
   };
 };
 

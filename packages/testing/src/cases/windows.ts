@@ -180,6 +180,28 @@ export const WINDOWS: Record<string, OpCase> = {
     ([x], { size, window }) => col2im(x!, size, window),
   ),
   interpolate: opCase(resized, ([x], options) => functional.interpolate(x!, options)),
+  gridSample: opCase(
+    fc
+      .tuple(
+        size(3),
+        size(3),
+        fc.constantFrom("bilinear", "nearest"),
+        fc.constantFrom("zeros", "border", "reflection"),
+        fc.boolean(),
+      )
+      .chain(([h, w, mode, paddingMode, alignCorners]) =>
+        draw({ mode, paddingMode, alignCorners } as const, floats([2, 2, h, w]), floats([2, 1, 2, 2])),
+      ),
+    ([x, grid], options) => functional.gridSample(x!, grid!, options),
+  ),
+  affineGrid: opCase(
+    fc
+      .tuple(fc.boolean(), fc.array(size(3), { minLength: 2, maxLength: 3 }))
+      .chain(([alignCorners, axes]) =>
+        draw({ alignCorners, size: [2, 1, ...axes] }, floats([2, axes.length, axes.length + 1])),
+      ),
+    ([theta], { size, alignCorners }) => functional.affineGrid(theta!, size, { alignCorners }),
+  ),
   lpPool: opCase(
     fc
       .tuple(size(4), fc.constantFrom(1.5, 2, 3))
