@@ -1,4 +1,10 @@
-import { ArgumentError, type Parameter, type Tensor, transposedConvolution } from "@descent/core";
+import {
+  ArgumentError,
+  type Parameter,
+  type Tensor,
+  type TransposedConvAttrs,
+  transposedConvolution,
+} from "@descent/core";
 import { Module } from "./base.ts";
 import { type Channels, describe, MOVES, type Moves } from "./conv.ts";
 import { onImages } from "./images.ts";
@@ -21,15 +27,21 @@ type Transpose<S extends Size> = (x: Tensor, weight: Tensor, options?: Functiona
 
 const TRANSPOSED = { ...MOVES, outputPadding: 0 } as const;
 
+function plan(op: string, n: number, { groups, ...moves }: Required<TransposedMoves<Size>>): TransposedConvAttrs {
+  const list = (name: keyof typeof moves, least = 1): readonly number[] => sizes(op, name, moves[name], n, least);
+  const [stride, dilation] = [list("stride"), list("dilation")];
+  return { stride, padding: list("padding", 0), dilation, outputPadding: list("outputPadding", 0), groups };
+}
+
+const run = (x: Tensor, weight: Tensor, bias: Tensor | null, attrs: TransposedConvAttrs): Tensor =>
+  onImages(x, attrs.stride.length, (images) => transposedConvolution(images, weight, bias, attrs));
+
 const transposer =
   (n: number): Transpose<Size> =>
   (x, weight, options = {}) => {
     const op = `convTranspose${n}d`;
-    const { bias, groups, ...moves } = withDefaults(op, options, { bias: null, ...TRANSPOSED });
-    const list = (name: keyof typeof moves, least = 1): readonly number[] => sizes(op, name, moves[name], n, least);
-    const [stride, dilation] = [list("stride"), list("dilation")];
-    const attrs = { stride, padding: list("padding", 0), dilation, outputPadding: list("outputPadding", 0), groups };
-    return onImages(x, n, (images) => transposedConvolution(images, weight, bias, attrs));
+    const { bias, ...moves } = withDefaults(op, options, { bias: null, ...TRANSPOSED });
+    return run(x, weight, bias, plan(op, n, moves));
   };
 
 /**
@@ -57,36 +69,33 @@ abstract class ConvTranspose extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly #name: string;
-  readonly #transpose: Transpose<Size>;
-  readonly #moves: Required<TransposedMoves<readonly number[]>>;
+  readonly #attrs: TransposedConvAttrs;
   readonly #text: string;
 
   protected constructor(n: number, channels: Channels, options: ConvTransposeOptions<Size>) {
     super();
     const name = `ConvTranspose${n}d`;
     const all = withDefaults(name, options, { ...TRANSPOSED, bias: true, paddingMode: "zeros" });
-    const { groups, bias, paddingMode } = all;
+    const { bias, paddingMode, ...moves } = all;
     oneOf(name, "paddingMode", paddingMode, ["zeros"]);
-    const padding = sizes(name, "padding", all.padding, n, 0);
-    const { kernel, text, ...moves } = describe(name, n, channels, all);
+    const { kernel, text } = describe(name, n, channels, all);
     this.#name = name;
-    this.#transpose = transposer(n);
-    this.#moves = { ...moves, padding, groups };
+    this.#attrs = plan(name, n, moves);
     this.#text = text;
     const [inChannels, outChannels] = channels;
-    const shape = [inChannels, outChannels / groups, ...kernel];
+    const shape = [inChannels, outChannels / moves.groups, ...kernel];
     ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias, outChannels));
   }
 
   /** `outputSize` picks one of the sizes that fit a stride, with or without batch and channels, in place of `outputPadding`. */
   forward(x: Tensor, outputSize: readonly number[] | null = null): Tensor {
-    const moves =
-      outputSize === null ? this.#moves : { ...this.#moves, outputPadding: this.#paddingFor(x, outputSize) };
-    return this.#transpose(x, this.weight, { ...moves, bias: this.bias });
+    const attrs = this.#attrs;
+    const wanted = outputSize === null ? attrs : { ...attrs, outputPadding: this.#paddingFor(x, outputSize) };
+    return run(x, this.weight, this.bias, wanted);
   }
 
   #paddingFor(x: Tensor, outputSize: readonly number[]): readonly number[] {
-    const { stride, padding, dilation } = this.#moves;
+    const { stride, padding, dilation } = this.#attrs;
     const kernel = this.weight.shape.slice(2);
     const n = kernel.length;
     const least = kernel.map(

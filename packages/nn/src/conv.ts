@@ -1,4 +1,13 @@
-import { ArgumentError, convolution, type Parameter, pad, padZeros, scope, type Tensor } from "@descent/core";
+import {
+  ArgumentError,
+  type ConvAttrs,
+  convolution,
+  type PadMode,
+  type Parameter,
+  pad,
+  scope,
+  type Tensor,
+} from "@descent/core";
 import { Module } from "./base.ts";
 import { onImages } from "./images.ts";
 import { checkSizes, oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
@@ -37,20 +46,41 @@ type Convolve<S extends Size> = (x: Tensor, weight: Tensor, options?: Functional
 /** The defaults. */
 export const MOVES = { stride: 1, padding: 0, dilation: 1, groups: 1 } as const;
 
+/** A convolution whose options have been checked: what is left to do with every input. */
+interface Plan {
+  readonly attrs: ConvAttrs;
+  /** What the input is padded with first, where the convolution cannot add zeros on the way. */
+  readonly frame: readonly number[] | null;
+  readonly mode: PadMode;
+}
+
+function plan(
+  op: string,
+  kernel: readonly number[],
+  { stride, dilation, groups, ...moves }: Required<Padded<Size>>,
+  n: number,
+  mode: PadMode = "constant",
+): Plan {
+  const lists = { stride: sizes(op, "stride", stride, n), dilation: sizes(op, "dilation", dilation, n), groups };
+  const around = sides(op, moves.padding, kernel, lists.stride, lists.dilation);
+  const even = mode === "constant" && around.every(([before, after]) => before === after);
+  const padding = around.map(([before]) => (even ? before : 0));
+  return { attrs: { ...lists, padding }, frame: even ? null : around.reverse().flat(), mode };
+}
+
+const run = (x: Tensor, weight: Tensor, bias: Tensor | null, { attrs, frame, mode }: Plan): Tensor =>
+  onImages(x, attrs.stride.length, (images) =>
+    frame === null
+      ? convolution(images, weight, bias, attrs)
+      : scope(() => convolution(pad(images, frame, { mode }), weight, bias, attrs)),
+  );
+
 const convolver =
   (n: number): Convolve<Size> =>
   (x, weight, options = {}) => {
     const op = `conv${n}d`;
-    const { bias, groups, ...moves } = withDefaults(op, options, { bias: null, ...MOVES });
-    const [stride, dilation] = [sizes(op, "stride", moves.stride, n), sizes(op, "dilation", moves.dilation, n)];
-    const frame = sides(op, moves.padding, weight.shape.slice(2), stride, dilation);
-    const even = frame.every(([before, after]) => before === after);
-    const attrs = { stride, padding: frame.map(([before]) => (even ? before : 0)), dilation, groups };
-    return onImages(x, n, (images) =>
-      even
-        ? convolution(images, weight, bias, attrs)
-        : scope(() => convolution(padZeros(images, frame), weight, bias, attrs)),
-    );
+    const { bias, ...moves } = withDefaults(op, options, { bias: null, ...MOVES });
+    return run(x, weight, bias, plan(op, weight.shape.slice(2), moves, n));
   };
 
 /**
@@ -109,13 +139,13 @@ interface Described {
   readonly paddingMode: string;
 }
 
-/** Checks the sizes of a layer, makes lists of them, and shows them as PyTorch does. */
+/** Checks the sizes of a layer, and shows them as PyTorch does. */
 export function describe(
   name: string,
   n: number,
   [inChannels, outChannels, kernelSize]: Channels,
   { groups, bias, paddingMode, ...given }: Described,
-) {
+): { readonly kernel: readonly number[]; readonly text: string } {
   checkSizes(name, { inChannels, outChannels });
   const list = (what: string, size: Size, least = 1): readonly number[] => sizes(name, what, size, n, least);
   const kernel = list("kernelSize", kernelSize);
@@ -143,7 +173,7 @@ export function describe(
     bias ? "" : ", bias=False",
     paddingMode === "zeros" ? "" : part("padding_mode", paddingMode, 0),
   ].join("");
-  return { kernel, stride, dilation, padding, outputPadding, text };
+  return { kernel, text };
 }
 
 export type Channels = readonly [inChannels: number, outChannels: number, kernelSize: Size];
@@ -151,33 +181,24 @@ export type Channels = readonly [inChannels: number, outChannels: number, kernel
 abstract class Conv extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  readonly #convolve: Convolve<Size>;
-  readonly #moves: Required<Padded<Size>>;
-  /** What the input is padded with first, and how: in all modes but zeros. */
-  readonly #frame: { readonly padding: readonly number[]; readonly mode: "reflect" | "replicate" | "circular" } | null;
+  readonly #plan: Plan;
   readonly #text: string;
 
   protected constructor(n: number, channels: Channels, options: ConvOptions<Size>) {
     super();
     const name = `Conv${n}d`;
     const all = withDefaults(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
-    const { groups, bias, paddingMode } = all;
+    const { bias, paddingMode, ...moves } = all;
     oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
-    const { kernel, stride, padding, dilation, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
-    const frame = sides(name, padding, kernel, stride, dilation).reverse().flat();
-    this.#convolve = convolver(n);
-    this.#frame = paddingMode === "zeros" ? null : { padding: frame, mode: paddingMode };
-    this.#moves = { stride, padding: this.#frame === null ? padding : 0, dilation, groups };
+    const { kernel, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
+    this.#plan = plan(name, kernel, moves, n, paddingMode === "zeros" ? "constant" : paddingMode);
     this.#text = text;
-    const shape = [channels[1], channels[0] / groups, ...kernel];
+    const shape = [channels[1], channels[0] / moves.groups, ...kernel];
     ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias));
   }
 
   forward(x: Tensor): Tensor {
-    const options = { ...this.#moves, bias: this.bias };
-    if (this.#frame === null) return this.#convolve(x, this.weight, options);
-    const { padding, mode } = this.#frame;
-    return scope(() => this.#convolve(pad(x, padding, { mode }), this.weight, options));
+    return run(x, this.weight, this.bias, this.#plan);
   }
 
   protected override extraRepr(): string {

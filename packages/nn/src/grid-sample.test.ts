@@ -69,6 +69,12 @@ test("bad arguments", () => {
   expect(() => gridSample(x, ones([2, 2, 2, 2]))).toThrow(
     "gridSample: expected images [N,C,H,W] and a grid [N,h,w,2], got [1,2,3,3] and [2,2,2,2]",
   );
+  expect(() => gridSample(x, grid.to("float64"))).toThrow(
+    "gridSample: operands have different dtypes: float32 and float64",
+  );
+  expect(() => affineGrid(ones([1, 2, 3], { dtype: "int32" }), [1, 1, 2, 2])).toThrow(
+    "affineGrid: expected a floating dtype, got int32",
+  );
   expect(() => gridSample(ones([1, 2, 0, 3]), grid)).toThrow("gridSample: the images [1,2,0,3] are empty");
   expect(() => affineGrid(ones([1, 2, 2]), [1, 1, 2, 2])).toThrow(
     "affineGrid: theta [1,2,2] does not fit the size [1,1,2,2]; use [N,2,3] with [N,C,H,W], or [N,3,4] with [N,C,D,H,W]",

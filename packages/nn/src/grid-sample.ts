@@ -1,4 +1,15 @@
-import { ArgumentError, type Shape, ShapeError, scope, show, sizeOf, type Tensor, tensor, where } from "@descent/core";
+import {
+  ArgumentError,
+  floating,
+  type Shape,
+  ShapeError,
+  scope,
+  show,
+  sizeOf,
+  type Tensor,
+  tensor,
+  where,
+} from "@descent/core";
 import { oneOf, withDefaults } from "./options.ts";
 
 /** Options of `affineGrid`. */
@@ -29,6 +40,7 @@ export function affineGrid(theta: Tensor, size: Shape, options: AffineGridOption
       `theta ${show(theta.shape)} does not fit the size ${show(size)}`,
       "use [N,2,3] with [N,C,H,W], or [N,3,4] with [N,C,D,H,W]",
     );
+  floating("affineGrid")([theta.dtype]);
   const along = (i: number, n: number): number =>
     alignCorners ? (n === 1 ? 0 : (2 * i) / (n - 1) - 1) : (2 * i + 1) / n - 1;
   let places: number[][] = [[1]];
@@ -57,6 +69,7 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
       "gridSample",
       `expected images [N,C,H,W] and a grid [N,h,w,2], got ${show(x.shape)} and ${show(grid.shape)}`,
     );
+  floating("gridSample")([x.dtype, grid.dtype]);
   if (sizeOf(x.shape.slice(1)) === 0) throw new ArgumentError("gridSample", `the images ${show(x.shape)} are empty`);
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
   const count = grid.numel() / 2;

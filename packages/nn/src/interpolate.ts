@@ -1,4 +1,4 @@
-import { ArgumentError, DTypeError, isFloat, ShapeError, scope, show, type Tensor, tensor } from "@descent/core";
+import { ArgumentError, floating, ShapeError, scope, show, type Tensor, tensor } from "@descent/core";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive-pooling.ts";
 import { FunctionLayer } from "./function-layer.ts";
 import { checkSizes, oneOf, type Size, spread, withDefaults } from "./options.ts";
@@ -94,8 +94,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
       "interpolate",
       `mode "${mode}" expects [N,C] and ${wanted ?? "1 to 3"} axes that are not empty, got ${show(x.shape)}`,
     );
-  if (!isFloat(x.dtype))
-    throw new DTypeError("interpolate", `expected a floating dtype, got ${x.dtype}`, 'convert it with .to("float32")');
+  floating("interpolate")([x.dtype]);
   const factors = rest.scaleFactor === null ? null : spread("interpolate", "scaleFactor", rest.scaleFactor, n);
   const to = factors?.map((factor, i) => Math.floor(from[i]! * factor)) ?? spread("interpolate", "size", rest.size!, n);
   checkSizes("interpolate", { size: to });

@@ -67,6 +67,18 @@ function windowOf(
   };
 }
 
+/** A window over `n` axes that averages. */
+function averageOf(op: string, n: number, kernelSize: Size, options: Required<AvgPoolOptions<Size>>) {
+  const { countIncludePad, divisorOverride = null, ...moves } = options;
+  if (divisorOverride !== null && !(Number.isFinite(divisorOverride) && divisorOverride !== 0))
+    throw new ArgumentError(op, `divisorOverride must be a number other than 0, got ${divisorOverride}`);
+  return { ...windowOf(op, n, kernelSize, moves), countIncludePad, divisorOverride };
+}
+
+/** Pools a batch, or one element of it. */
+const over = <W>(x: Tensor, n: number, window: W, pool: (images: Tensor, window: W) => Tensor): Tensor =>
+  onImages(x, n, (images) => pool(images, window));
+
 /** Values, or with `returnIndices` values and the int32 places in the flattened axes where they were. */
 export interface MaxPool<S extends Size> {
   (x: Tensor, kernelSize: S, options: MaxPoolOptions<S> & { readonly returnIndices: true }): readonly [Tensor, Tensor];
@@ -79,8 +91,8 @@ export function maxPooler(n: number): MaxPool<Size> {
   return ((x: Tensor, kernelSize: Size, options: MaxPoolOptions<Size> & { readonly returnIndices?: boolean } = {}) => {
     const { returnIndices, ...moves } = withDefaults(op, options, { ...MAX, returnIndices: false });
     const window = windowOf(op, n, kernelSize, moves);
-    const values = onImages(x, n, (images) => maxPool(images, window));
-    return returnIndices ? [values, onImages(x, n, (images) => maxPoolIndices(images, window))] : values;
+    const values = over(x, n, window, maxPool);
+    return returnIndices ? [values, over(x, n, window, maxPoolIndices)] : values;
   }) as MaxPool<Size>;
 }
 
@@ -97,10 +109,8 @@ type AvgPool<S extends Size, O> = (x: Tensor, kernelSize: S, options?: O) => Ten
 export const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => {
   const op = `avgPool${n}d`;
   return (x, kernelSize, options = {}) => {
-    const { countIncludePad, divisorOverride = null, ...moves } = withDefaults(op, options, averages(n));
-    checkDivisor(op, divisorOverride);
-    const window = { ...windowOf(op, n, kernelSize, moves), countIncludePad, divisorOverride };
-    return onImages(x, n, (images) => avgPool(images, window));
+    const window = averageOf(op, n, kernelSize, withDefaults(op, options, averages(n)));
+    return over(x, n, window, avgPool);
   };
 };
 
@@ -110,11 +120,6 @@ export const avgPool1d: AvgPool<Size1, AvgPool1dOptions> = avgPooler(1);
 export const avgPool2d: AvgPool<Size2, AvgPool2dOptions> = avgPooler(2);
 /** The mean of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`. */
 export const avgPool3d: AvgPool<Size3, AvgPool3dOptions> = avgPooler(3);
-
-function checkDivisor(op: string, divisor: number | null): void {
-  if (divisor !== null && !(Number.isFinite(divisor) && divisor !== 0))
-    throw new ArgumentError(op, `divisorOverride must be a number other than 0, got ${divisor}`);
-}
 
 /** Options of `lpPool1d`, `lpPool2d`, `lpPool3d` and their layers. */
 export type LPPoolOptions<S extends Size> = Moves<S>;
@@ -164,11 +169,10 @@ export const lpPool3d: LPPoolFunction<Size3> = lpPooler(3);
 abstract class AnyMaxPool extends FunctionLayer {
   protected constructor(n: number, kernelSize: Size, options: MaxPoolOptions<Size>) {
     const all = withDefaults(`MaxPool${n}d`, options, MAX);
-    windowOf(`MaxPool${n}d`, n, kernelSize, all);
+    const window = windowOf(`MaxPool${n}d`, n, kernelSize, all);
     const { stride, padding, dilation, ceilMode } = all;
-    const pool = maxPooler(n);
     super(
-      (x) => pool(x, kernelSize, all),
+      (x) => over(x, n, window, maxPool),
       keywords({ kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode }),
     );
   }
@@ -205,14 +209,12 @@ abstract class AnyAvgPool extends FunctionLayer {
   protected constructor(n: number, kernelSize: Size, options: AvgPoolOptions<Size>) {
     const op = `AvgPool${n}d`;
     const all = withDefaults(op, options, averages(n));
-    windowOf(op, n, kernelSize, all);
-    checkDivisor(op, all.divisorOverride ?? null);
-    const pool = avgPooler(n);
+    const window = averageOf(op, n, kernelSize, all);
     // PyTorch shows the sizes of a sequence as lists, those of images as they were given.
     const show = (size: Size): Size => (n === 1 ? sizes(op, "size", size, 1) : size);
     const { stride, padding } = all;
     super(
-      (x) => pool(x, kernelSize, all),
+      (x) => over(x, n, window, avgPool),
       keywords({ kernelSize: show(kernelSize), stride: show(stride ?? kernelSize), padding: show(padding) }),
     );
   }

@@ -1,4 +1,5 @@
 import { flatten, unbind } from "@descent/core";
+import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
@@ -8,10 +9,8 @@ import { POINTWISE_FUNCTIONS } from "./cases/pointwise.ts";
 import { PRODUCTS } from "./cases/products.ts";
 import { READING, REARRANGE } from "./cases/rearrange.ts";
 import { STATISTIC_FUNCTIONS, STATISTIC_HOST_FUNCTIONS } from "./cases/statistics.ts";
-import { draw, floats, opCase, type OpCase } from "./op-case.ts";
 import { WINDOWS } from "./cases/windows.ts";
-
-import fc from "fast-check";
+import { draw, floats, type OpCase, opCase } from "./op-case.ts";
 
 const JOINTS: Record<string, OpCase> = {
   flatten: opCase(
@@ -41,8 +40,8 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...ACTIVATION_FUNCTIONS,
   ...NETWORK_FUNCTIONS,
   ...LOSSES,
+  ...WINDOWS,
 };
-export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = { ...JOINTS, ...WINDOWS };
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([

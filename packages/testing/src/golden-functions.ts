@@ -21,7 +21,8 @@ type Arguments = Readonly<
     | "threshold"
     | "negativeSlope"
     | "padding"
-    | "value",
+    | "value"
+    | "mode",
     never
   >
 >;
@@ -82,7 +83,7 @@ export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   flip: ({ a }, { dims }) => a!.flip(dims),
   tril: ({ a }, { diagonal }) => a!.tril(diagonal),
   expand: ({ a }, { shape }) => a!.expand(shape),
-  pad: ({ a }, { padding, value }) => pad(a!, padding, { value }),
+  pad: ({ a }, { padding, mode, value }) => pad(a!, padding, { mode, value: value ?? 0 }),
   cat: ({ a, b }, { dim }) => cat([a!, b!], dim),
   stack: ({ a, b }, { dim }) => stack([a!, b!], dim),
   einsum: (inputs, { equation }) => einsum(equation, Object.values(inputs)),

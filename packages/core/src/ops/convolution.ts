@@ -49,8 +49,8 @@ function slices(
  */
 export function convolution(x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs): Tensor {
   const n = attrs.stride.length;
+  if (n === 2) return conv2d(x, weight, bias, attrs as ConvAttrs<Pair>);
   const images = ofImages(attrs);
-  if (n === 2) return conv2d(x, weight, bias, images);
   const op = `conv${n}d`;
   const shape = convShape(op, shapesOf(x, weight, bias), attrs);
   checkDTypes(op, x, weight, bias);

@@ -85,6 +85,9 @@ test("bad arguments", () => {
   expect(() => pad(x, [1, 1], { mode: "mirror" as "reflect" })).toThrow(
     'pad: unknown mode "mirror"; use one of "constant", "reflect", "replicate", "circular"',
   );
+  expect(() => pad(x, [1, 1], { mode: "reflect", value: 2 })).toThrow(
+    'pad: mode "reflect" takes no value, got 2; leave it out',
+  );
   expect(() => pad(ones([1, 2, 3, 4]), [1, 1], { mode: "reflect" })).toThrow(
     'pad: mode "reflect" cannot pad 1 axes of [1,2,3,4]; pad the last 1, 2 or 3 axes of a tensor that has one or two more',
   );

@@ -38,12 +38,14 @@ export function pad(x: Tensor, padding: readonly number[], { mode = "constant", 
       `the padding ${show(padding)} does not fit ${show(x.shape)}`,
       "list two integers for each axis, from the last axis backwards",
     );
-  if (mode !== "constant" && !(mode in SOURCES))
+  if (mode !== "constant" && !Object.hasOwn(SOURCES, mode))
     throw new ArgumentError(
       "pad",
       `unknown mode "${mode}"`,
       `use one of "constant", "${Object.keys(SOURCES).join('", "')}"`,
     );
+  if (mode !== "constant" && value !== 0)
+    throw new ArgumentError("pad", `mode "${mode}" takes no value, got ${value}`, "leave it out");
   if (mode !== "constant" && (n < 1 || n > 3 || x.ndim - n < 1 || x.ndim - n > 2))
     throw new ShapeError(
       "pad",

@@ -143,4 +143,7 @@ test("bad operands", () => {
   expect(() => avgPool(ones([1, 1, 5]), line)).toThrow(
     "avgPool1d: the padding [2] is more than half of the kernel [3]; use a larger kernel or less padding",
   );
+  expect(() => avgPool(ones([1, 1, 5], { dtype: "int32" }), { ...line, padding: [0] })).toThrow(
+    "avgPool1d: expected a floating dtype, got int32",
+  );
 });

@@ -1,4 +1,5 @@
 import { scope } from "../memory.ts";
+import { floating } from "../op.ts";
 import { type Shape, sizeOf, stridesOf, type View } from "../shape.ts";
 import { noGrad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -32,7 +33,7 @@ function part<W extends Window<Shape>>(window: W, i: number, j: number): W & Win
 /** Pools `[N, C, …]` over one, two or three axes with what pools images; `rest` is the window of the last step. */
 function pooled<W extends Window<Shape>>(op: string, x: Tensor, window: W, pool: Pool<W & Window>, rest: W): Tensor {
   const n = window.kernel.length;
-  if (n === 2) return pool(x, part(window, 0, 1));
+  if (n === 2) return pool(x, window as W & Window);
   const shape = pooledShape(`${op}${n}d`, x.shape, window);
   return scope(() => {
     if (n === 1) return reshape(pool(unsqueeze(x, 2), part(window, -1, 0)), shape);
@@ -49,11 +50,11 @@ function pooled<W extends Window<Shape>>(op: string, x: Tensor, window: W, pool:
 export const maxPool = (x: Tensor, window: Window<Shape>): Tensor => pooled("maxPool", x, window, maxPool2d, window);
 
 /** The mean of each window of `[N, C, …]` over one, two or three axes, as many as the kernel has. */
-export const avgPool = (x: Tensor, window: AvgWindow<Shape>): Tensor =>
-  pooled("avgPool", x, window, avgPool2d, {
-    ...window,
-    divisorOverride: window.divisorOverride === null ? null : 1,
-  });
+export function avgPool(x: Tensor, window: AvgWindow<Shape>): Tensor {
+  floating(`avgPool${window.kernel.length}d`)([x.dtype]);
+  const rest = window.divisorOverride === null ? window : { ...window, divisorOverride: 1 };
+  return pooled("avgPool", x, window, avgPool2d, rest);
+}
 
 /** Where the largest element of each window stands in the flattened axes: the int32 places of what `maxPool` takes. */
 export function maxPoolIndices(x: Tensor, window: Window<Shape>): Tensor {
