@@ -80,7 +80,7 @@ import {
   unsqueeze,
 } from "./ops/movement.ts";
 import { argwhere, nonzero } from "./ops/nonzero.ts";
-import { dist, norm } from "./ops/norm.ts";
+import { norm } from "./ops/norm.ts";
 import { prod } from "./ops/prod.ts";
 import { addbmm, addmm, addmv, addr, baddbmm, bmm, cross, dot, inner, kron, mm, mv, outer } from "./ops/products.ts";
 import {
@@ -203,7 +203,6 @@ const METHODS = {
   diagonalScatter,
   diff,
   dist,
-  div,
   div: divide,
   dot,
   elu,

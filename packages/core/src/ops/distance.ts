@@ -3,8 +3,8 @@ import { scope } from "../memory.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { sub } from "./elementwise.ts";
-import { vectorNorm } from "./linalg/norm.ts";
 import { unsqueeze } from "./movement.ts";
+import { norm } from "./norm.ts";
 
 /** Options of `dist` and `cdist`. */
 export interface DistanceOptions {
@@ -21,9 +21,8 @@ export function cdist(a: Tensor, b: Tensor, { p = 2 }: DistanceOptions = {}): Te
     throw new ShapeError("cdist", `expected rows of one length, got ${show(a.shape)} and ${show(b.shape)}`);
   if (!(p >= 0))
     throw new ArgumentError("cdist", `p must be 0 or positive, got ${p}`, "2 is the length of the difference");
-  return scope(() => vectorNorm(sub(unsqueeze(a, -2), unsqueeze(b, -3)), { ord: p, dim: -1 }));
+  return scope(() => norm(sub(unsqueeze(a, -2), unsqueeze(b, -3)), p, -1));
 }
 
 /** The norm of the difference of two tensors, which broadcast. */
-export const dist = (a: Tensor, b: Tensor, { p = 2 }: DistanceOptions = {}): Tensor =>
-  scope(() => vectorNorm(sub(a, b), { ord: p }));
+export const dist = (a: Tensor, b: Tensor, { p = 2 }: DistanceOptions = {}): Tensor => scope(() => norm(sub(a, b), p));

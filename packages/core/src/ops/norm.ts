@@ -1,10 +1,9 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
 import { reducedAxes, reducedShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
-import { abs, div, eq, isnan, logicalAnd, logicalOr, mul, ne, pow, sign, sqrt, sub, where } from "./elementwise.ts";
+import { abs, div, eq, isnan, logicalAnd, logicalOr, mul, ne, pow, sign, sqrt, where } from "./elementwise.ts";
 import { amax, amin } from "./reduce.ts";
 import { type ReduceAttrs, type ReduceOptions, restore, sum } from "./sum.ts";
 
@@ -60,6 +59,3 @@ export function norm(
     throw new ArgumentError("norm", `there is no norm of order ${p}`, 'use a number, ±Infinity or "fro"');
   return normOp([x], { axes: reducedAxes("norm", dim, x.ndim), keepdim, p: order });
 }
-
-/** The norm of order `p` of the difference between `a` and `b`, which broadcast. */
-export const dist = (a: Tensor, b: Tensor, p: NormOrder = 2): Tensor => scope(() => norm(sub(a, b), p));

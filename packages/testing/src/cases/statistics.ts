@@ -9,7 +9,6 @@ import {
   cummin,
   cumprod,
   diff,
-  dist,
   Generator,
   histc,
   kthvalue,
@@ -142,10 +141,6 @@ const lengthOf = (x: Tensor, dim: number): number => x.shape.at(dim) ?? 1;
 
 export const STATISTIC_FUNCTIONS: Record<string, OpCase> = {
   prod: over(none, (x, dim, keepdim) => prod(x, dim, { keepdim }), factors),
-  dist: opCase(
-    size().chain((n) => draw(null, floats([3, n]), floats([n]))),
-    ([a, b]) => dist(a!, b!),
-  ),
   "selection along an axis": oneOf(distinctFloats, {
     max: (x, dim, keepdim) => x.max(dim, { keepdim }),
     min: (x, dim, keepdim) => x.min(dim, { keepdim }),

@@ -3,9 +3,9 @@ import { scope } from "../../memory.ts";
 import { floating } from "../../op.ts";
 import { normalizeAxis, reducedShape, show } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { cast } from "../cast.ts";
-import { abs, div, eq, mul, ne, pow, sqrt, square, where } from "../elementwise.ts";
+import { abs, div, mul } from "../elementwise.ts";
 import { permute, reshape } from "../movement.ts";
+import { norm as tensorNorm } from "../norm.ts";
 import { amax, amin } from "../reduce.ts";
 import { type ReduceOptions, sum } from "../sum.ts";
 import { invOp } from "./solve.ts";
@@ -19,27 +19,13 @@ export interface VectorNormOptions extends ReduceOptions {
   readonly dim?: number | readonly number[];
 }
 
-/** `f(x)`, and `limit` with gradient 0 where `x` is 0: powers and roots are not steady there. */
-const besideZero = (x: Tensor, f: (x: Tensor) => Tensor, limit = 0): Tensor => {
-  const zero = eq(x, 0);
-  return where(zero, limit, f(where(zero, 1, x)));
-};
-
 /**
  * The norm `(Σ |xᵢ|^ord)^(1/ord)` of all elements along `dim`; the largest and smallest `|xᵢ|` for ±∞, the number of elements that are not 0
  * for 0. The gradient where the norm is 0 is 0.
  */
 export function vectorNorm(x: Tensor, { ord = 2, dim, keepdim = false }: VectorNormOptions = {}): Tensor {
   floating("vectorNorm")([x.dtype]);
-  return scope(() => {
-    if (ord === Number.POSITIVE_INFINITY) return amax(abs(x), dim, { keepdim });
-    if (ord === Number.NEGATIVE_INFINITY) return amin(abs(x), dim, { keepdim });
-    if (ord === 0) return sum(cast(ne(x, 0), x.dtype), dim, { keepdim });
-    if (ord === 1) return sum(abs(x), dim, { keepdim });
-    if (ord === 2) return besideZero(sum(square(x), dim, { keepdim }), sqrt);
-    const powers = besideZero(abs(x), (y) => pow(y, ord), ord > 0 ? 0 : Number.POSITIVE_INFINITY);
-    return besideZero(sum(powers, dim, { keepdim }), (y) => pow(y, 1 / ord));
-  });
+  return tensorNorm(x, ord, dim, { keepdim });
 }
 
 /** Norms of matrices: Frobenius' (of the elements), the nuclear one (the sum of singular values), and those that vectors induce. */
