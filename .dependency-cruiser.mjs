@@ -17,8 +17,7 @@ const PURE = ["core", "backend-cpu", "backend-wasm", "nn", "optim"];
 
 /** Files (and folders) of core: each imports only from its left. A line break means nothing. */
 const CORE_ORDER = `
-  errors dtype shape threefry backend format display memory addresses pager tape tensor apply op ops walk backward transforms random methods parameter index
-  errors dtype shape threefry backend format memory addresses pager tape tensor anomaly apply op ops walk backward transforms methods random parameter autograd index
+  errors dtype shape threefry backend format display memory addresses pager tape tensor anomaly apply op ops walk backward transforms random methods parameter autograd index
 `.match(/\S+/g);
 
 const CORE = "packages/core/src";
