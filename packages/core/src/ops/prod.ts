@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
 import { add, mul } from "./elementwise.ts";
 import { cat } from "./join.ts";
-import { narrow, reshape } from "./movement.ts";
+import { clone, narrow, reshape } from "./movement.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
 
 /**
@@ -16,7 +16,8 @@ export const prod = (x: Tensor, dim?: number | readonly number[], { keepdim = fa
   scope(() => {
     const axes = reducedAxes("prod", dim, x.ndim);
     const factors = x.dtype === "bool" ? cast(x, "int32") : x;
-    return reshape(axes.reduce(multiply, factors), reducedShape(x.shape, axes, keepdim));
+    const y = reshape(axes.reduce(multiply, factors), reducedShape(x.shape, axes, keepdim));
+    return y === x ? clone(x) : y;
   });
 
 function multiply(x: Tensor, axis: number): Tensor {

@@ -67,6 +67,15 @@ describe("products", () => {
   });
 });
 
+test("what changes nothing gives a tensor of its own", () => {
+  for (const fn of [prod, (x: Tensor) => diff(x.reshape([1]), { n: 0 }).reshape([])]) {
+    const x = tensor(3);
+    const y = fn(x);
+    x.dispose();
+    expect(y.item()).toBe(3);
+  }
+});
+
 describe("norm", () => {
   test.each<[order: number | "fro", value: number, slope: number[]]>([
     [0, 2, [0, 0, 0]],

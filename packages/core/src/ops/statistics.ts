@@ -27,7 +27,7 @@ import { gather } from "./indexing.ts";
 import { cat, stack } from "./join.ts";
 import { clamp } from "./limits.ts";
 import { matmul } from "./matmul.ts";
-import { narrow, reshape, transpose, unsqueeze } from "./movement.ts";
+import { clone, narrow, reshape, transpose, unsqueeze } from "./movement.ts";
 import { mean, std, type VarianceOptions, variance } from "./reduce.ts";
 import { sort } from "./sort.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
@@ -142,7 +142,7 @@ export function diff(x: Tensor, { n = 1, dim = -1, prepend, append }: DiffOption
       const [after, before] = [narrow(y, axis, y.shape[axis]! - rest, rest), narrow(y, axis, 0, rest)];
       y = y.dtype === "bool" ? logicalXor(after, before) : sub(after, before);
     }
-    return y;
+    return y === x ? clone(x) : y;
   });
 }
 
