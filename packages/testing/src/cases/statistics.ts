@@ -178,10 +178,14 @@ export const STATISTIC_FUNCTIONS: Record<string, OpCase> = {
     ),
     ([x, y], { dim, n }) => diff(x!, { dim, n, prepend: y!, append: x! }),
   ),
-  // No gradient of coefficients: where variables depend on each other, they lie at the bounds to which rounding errors are cut.
   cov: opCase(
     observations.chain((s) => draw(null, distinctFloats(s), index([s[1]], 3), floats([s[1]], { min: 1, max: 2 }))),
-    ([x, f, w]) => [cov(x!), cov(x!, { correction: 0, fweights: f!.add(1), aweights: w! }), corrcoef(x!.detach())],
+    ([x, f, w]) => [cov(x!), cov(x!, { correction: 0, fweights: f!.add(1), aweights: w! })],
+  ),
+  // No gradient: where variables depend on each other, coefficients lie at the bounds to which rounding errors are cut.
+  corrcoef: opCase(
+    observations.chain((s) => draw(null, ties(s))),
+    ([x]) => corrcoef(x!),
   ),
   counting: opCase(
     fc.tuple(size(3), size(4)).chain(([m, n]) => draw(null, ties([m, n]), index([n], 5), ties([n]))),
