@@ -146,8 +146,8 @@ const ON_THE_HOST: Record<string, OpCase> = {
         : linalg.norm(a!, { ord, keepdim, dim: [-2, -1] }),
   ),
   cond: opCase(
-    fc.tuple(square, fc.constantFrom(...matrixOrders)).chain(([s, ord]) => draw({ ord }, conditioned(s))),
-    ([a], { ord }) => linalg.cond(a!, ord),
+    fc.tuple(square, fc.constantFrom(...matrixOrders)).chain(([s, p]) => draw({ p }, conditioned(s))),
+    ([a], options) => linalg.cond(a!, options),
   ),
 };
 

@@ -12,9 +12,9 @@ import { type Factored, factorize, inv, inverted, invOp } from "./solve.ts";
 
 const everywhere = (x: Tensor): Tensor => unsqueeze(unsqueeze(x, -1), -1);
 const scalars = (op: string, shape: Shape): Shape => squareShape(op, shape).slice(0, -2);
-const factored = (a: Matrix): Factored => factorize(a, Math.sqrt(a.length));
 
-function determinant({ lu, sign }: Factored, n: number): number {
+function determinant({ lu, rows, sign }: Factored): number {
+  const n = rows.length;
   let det = sign;
   for (let i = 0; i < n; i++) det *= lu[i * n + i]!;
   return det;
@@ -26,15 +26,15 @@ function determinant({ lu, sign }: Factored, n: number): number {
  */
 function cofactors(a: Matrix): Matrix {
   const n = Math.sqrt(a.length);
-  const lu = factored(a.slice());
+  const lu = factorize(a.slice());
   const y = new Float64Array(a.length);
   if (lu.zero < 0) {
     const inverse = inverted(lu);
-    const det = determinant(lu, n);
+    const det = determinant(lu);
     return y.map((_, i) => det * inverse[(i % n) * n + Math.floor(i / n)]!);
   }
   const { u, s, v } = singularVectors(a, n, n);
-  const sign = Math.sign(determinant(factored(u.slice()), n) * determinant(factored(v.slice()), n));
+  const sign = Math.sign(determinant(factorize(u.slice())) * determinant(factorize(v.slice())));
   for (let k = 0; k < n; k++) {
     const others = s.reduce((product, value, i) => (i === k ? product : product * value), sign);
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) y[i * n + j]! += others * u[k * n + i]! * v[k * n + j]!;
@@ -59,7 +59,7 @@ const detOp: Op<[a: Tensor]> = primitive({
   name: "det",
   shape: ([a]) => scalars("det", a),
   dtype: floating("det"),
-  host: ([a], _, out) => eachMatrix([a], out, ([a]) => [[determinant(factored(a!), Math.sqrt(a!.length))]]),
+  host: ([a], _, out) => eachMatrix([a], out, ([a]) => [[determinant(factorize(a!))]]),
   saves: ["input0"],
   vjp: [(g, { inputs: [a] }) => mul(everywhere(g), cofactorOp([a]))],
 });
@@ -78,8 +78,8 @@ const slogdetOp: Op<[a: Tensor], void, readonly Tensor[]> = primitive({
   },
   host: ([a], _, out) =>
     eachMatrix([a], out, ([a]) => {
-      const n = Math.sqrt(a!.length);
-      const { lu, sign } = factored(a!);
+      const { lu, rows, sign } = factorize(a!);
+      const n = rows.length;
       let [signs, logs] = [sign, 0];
       for (let i = 0; i < n; i++) {
         signs *= Math.sign(lu[i * n + i]!);

@@ -7,6 +7,7 @@ export { type EighOptions, eigh, eigvalsh } from "./eigh.ts";
 export { matrixExp } from "./matrix-exp.ts";
 export { multiDot } from "./multi-dot.ts";
 export {
+  type CondOptions,
   cond,
   type MatrixNormOptions,
   type MatrixOrd,

@@ -8,11 +8,12 @@ interface Decomposed {
   readonly v: Matrix;
 }
 
-const dot = (a: Matrix, i: number, b: Matrix, j: number, n: number): number => {
+/** The sum of products of the rows `p` and `q`. */
+function dot(a: Matrix, n: number, p: number, q: number): number {
   let sum = 0;
-  for (let k = 0; k < n; k++) sum += a[i * n + k]! * b[j * n + k]!;
+  for (let k = 0; k < n; k++) sum += a[p * n + k]! * a[q * n + k]!;
   return sum;
-};
+}
 
 /** A rotation: cosine and sine. */
 type Angle = readonly [c: number, s: number];
@@ -47,28 +48,31 @@ export function singularVectors(a: Matrix, m: number, n: number): Decomposed {
     const { u, s, v } = singularVectors(transposed(a, m, n), n, m);
     return oriented({ u: v, s, v: u }, m, n);
   }
-  const w = transposed(a, m, n);
+  // Squares must neither overflow nor vanish.
+  const scale = 2 ** Math.floor(Math.log2(a.reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1));
+  const w = transposed(a, m, n).map((x) => x / scale);
   const v = unit(n);
-  const squares = Array.from({ length: n }, (_, i) => dot(w, i, w, i, m));
+  const squares = Array.from({ length: n }, (_, i) => dot(w, m, i, i));
   for (let sweep = 0, moved = true; moved && sweep < SWEEPS; sweep++) {
     moved = false;
     for (let q = 1; q < n; q++)
       for (let p = 0; p < q; p++) {
-        const gamma = dot(w, p, w, q, m);
+        const gamma = dot(w, m, p, q);
         if (Math.abs(gamma) <= 2 ** -52 * Math.sqrt(squares[p]!) * Math.sqrt(squares[q]!)) continue;
         moved = true;
         const angle = angleOf(squares[p]!, squares[q]!, gamma);
         rotate(w, m, p, q, angle);
         rotate(v, n, p, q, angle);
-        for (const i of [p, q]) squares[i] = dot(w, i, w, i, m);
+        for (const i of [p, q]) squares[i] = dot(w, m, i, i);
       }
   }
   const order = squares.map((_, i) => i).sort((i, j) => squares[j]! - squares[i]!);
-  const s = Float64Array.from(order, (i) => Math.sqrt(squares[i]!));
+  const norms = Float64Array.from(order, (i) => Math.sqrt(squares[i]!));
   const picked = (rows: Matrix, length: number): Matrix =>
     Float64Array.from({ length: n * length }, (_, i) => rows[order[Math.floor(i / length)]! * length + (i % length)]!);
-  const u = picked(w, m).map((x, i) => (s[Math.floor(i / m)] === 0 ? 0 : x / s[Math.floor(i / m)]!));
-  return oriented({ u: completed(u, m, n, s.indexOf(0)), s, v: picked(v, n) }, m, n);
+  const u = picked(w, m).map((x, i) => x / norms[Math.floor(i / m)]!);
+  const rank = norms.includes(0) ? norms.indexOf(0) : n;
+  return oriented({ u: completed(u, m, n, rank), s: norms.map((x) => x * scale), v: picked(v, n) }, m, n);
 }
 
 /** The transpose of `a [m, n]`. */
@@ -95,9 +99,8 @@ function oriented({ u, s, v }: Decomposed, m: number, n: number): Decomposed {
   return { u, s, v };
 }
 
-/** @internal Orthonormal rows made `count`, those from `first` on (−1: none) anew: unit vectors without their parts along the others. */
-export function completed(rows: Matrix, n: number, count: number, first: number): Matrix {
-  const have = first < 0 ? rows.length / Math.max(n, 1) : first;
+/** @internal `count` orthonormal rows: the first `have` of `rows`, then unit vectors without their parts along the others. */
+export function completed(rows: Matrix, n: number, count: number, have: number): Matrix {
   const all = new Float64Array(count * n);
   all.set(rows.subarray(0, have * n));
   for (let i = have; i < count; i++) {
@@ -110,10 +113,10 @@ export function completed(rows: Matrix, n: number, count: number, first: number)
     all[i * n + held.indexOf(Math.min(...held))] = 1;
     for (let pass = 0; pass < 2; pass++) {
       for (let j = 0; j < i; j++) {
-        const part = dot(all, i, all, j, n);
+        const part = dot(all, n, i, j);
         for (let k = 0; k < n; k++) all[i * n + k]! -= part * all[j * n + k]!;
       }
-      const norm = Math.sqrt(dot(all, i, all, i, n));
+      const norm = Math.sqrt(dot(all, n, i, i));
       for (let k = 0; k < n; k++) all[i * n + k]! /= norm;
     }
   }

@@ -88,7 +88,7 @@ describe("bad operands get an error that names the op, the values and the remedy
       "matrixNorm: [0,-2] must name two axes of [2,2]; name rows and columns",
     ],
     [
-      () => linalg.matrixNorm(x(2, 2), { ord: 3 as 2 }),
+      () => linalg.matrixNorm(x(2, 2), { ord: 3 }),
       'matrixNorm: unknown order 3; use "fro", "nuc", ±1, ±2 or ±Infinity',
     ],
     [() => linalg.norm(x(2, 2), { ord: 0 }), "matrixNorm: unknown order 0"],

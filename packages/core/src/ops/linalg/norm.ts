@@ -29,15 +29,7 @@ export function vectorNorm(x: Tensor, { ord = 2, dim, keepdim = false }: VectorN
 }
 
 /** Norms of matrices: Frobenius' (of the elements), the nuclear one (the sum of singular values), and those that vectors induce. */
-export type MatrixOrd =
-  | "fro"
-  | "nuc"
-  | 1
-  | -1
-  | 2
-  | -2
-  | typeof Number.POSITIVE_INFINITY
-  | typeof Number.NEGATIVE_INFINITY;
+export type MatrixOrd = "fro" | "nuc" | number;
 
 /** Options of `matrixNorm`. */
 export interface MatrixNormOptions extends ReduceOptions {
@@ -58,14 +50,14 @@ export function matrixNorm(
   if (dim.length !== 2 || row === column)
     throw new ShapeError("matrixNorm", `[${dim}] must name two axes of ${show(a.shape)}`, "name rows and columns");
   if (ord === "fro") return vectorNorm(a, { dim, keepdim });
-  const size = Math.abs(ord as number);
+  const size = Math.abs(Number(ord));
   if (ord !== "nuc" && ![1, 2, Number.POSITIVE_INFINITY].includes(size))
     throw new ArgumentError("matrixNorm", `unknown order ${ord}`, 'use "fro", "nuc", ±1, ±2 or ±Infinity');
   return scope(() => {
     const rest = a.shape.map((_, i) => i).filter((i) => i !== row && i !== column);
     const m = permute(a, [...rest, row, column]);
     const parts = ord === "nuc" || size === 2 ? svdvals(m) : sum(abs(m), size === 1 ? -2 : -1);
-    const y = ord === "nuc" ? sum(parts, -1) : (ord as number) > 0 ? amax(parts, -1) : amin(parts, -1);
+    const y = ord === "nuc" ? sum(parts, -1) : Number(ord) > 0 ? amax(parts, -1) : amin(parts, -1);
     return reshape(y, reducedShape(a.shape, [row, column], keepdim));
   });
 }
@@ -73,7 +65,7 @@ export function matrixNorm(
 /** Options of `linalg.norm`. */
 export interface NormOptions extends ReduceOptions {
   /** A norm of vectors or of matrices. Default: 2 of all elements. */
-  readonly ord?: number | "fro" | "nuc";
+  readonly ord?: MatrixOrd;
   /** One axis for vectors, two for matrices. Default: all axes. */
   readonly dim?: number | readonly number[];
 }
@@ -85,13 +77,21 @@ export function norm(x: Tensor, { ord, dim, keepdim = false }: NormOptions = {})
     throw new ShapeError("norm", `${axes.length} axes have no norm`, "name one axis or two, or leave out dim and ord");
   if (ord === undefined) return vectorNorm(x, { dim: axes, keepdim });
   if (axes.length === 1 && typeof ord === "number") return vectorNorm(x, { ord, dim: axes, keepdim });
-  return matrixNorm(x, { ord: ord as MatrixOrd, dim: axes as [number, number], keepdim });
+  return matrixNorm(x, { ord, dim: axes as [number, number], keepdim });
 }
 
-/** How much a solution may change with the matrix: `‖A‖ ‖A⁻¹‖`, in the norm 2 by default. Infinite for singular matrices. */
-export const cond = (a: Tensor, ord: MatrixOrd = 2): Tensor =>
+/** Options of `cond`. */
+export interface CondOptions {
+  /** The norm. Default 2. */
+  readonly p?: MatrixOrd;
+}
+
+/** How much a solution may change with its matrix: `‖A‖ ‖A⁻¹‖`. Infinite for singular matrices. */
+export const cond = (a: Tensor, { p = 2 }: CondOptions = {}): Tensor =>
   scope(() => {
-    if (ord !== 2 && ord !== -2) return mul(matrixNorm(a, { ord }), matrixNorm(invOp([a], { strict: false }), { ord }));
+    if (p !== 2 && p !== -2)
+      return mul(matrixNorm(a, { ord: p }), matrixNorm(invOp([a], { strict: false }), { ord: p }));
     const s = svdvals(a);
-    return ord === 2 ? div(amax(s, -1), amin(s, -1)) : div(amin(s, -1), amax(s, -1));
+    const [most, least] = [amax(s, -1), amin(s, -1)];
+    return p === 2 ? div(most, least) : div(least, most);
   });

@@ -20,7 +20,8 @@ export interface Factored {
 }
 
 /** Gaussian elimination with partial pivoting, in place (Golub & Van Loan, Matrix Computations, algorithm 3.4.1). */
-export function factorize(a: Matrix, n: number): Factored {
+export function factorize(a: Matrix): Factored {
+  const n = Math.sqrt(a.length);
   const rows = Array.from({ length: n }, (_, i) => i);
   let [sign, zero] = [1, -1];
   for (let k = 0; k < n; k++) {
@@ -72,9 +73,9 @@ const solveOp: Op<[a: Tensor, b: Tensor]> = primitive({
   shape: ([a, b]) => systemShape("solve", a, b),
   dtype: floating("solve"),
   host: ([a, b], _, out) => {
-    const [n, columns] = b.shape.slice(-2) as [number, number];
+    const columns = b.shape.at(-1)!;
     return eachMatrix([a, b], out, ([a, b], which) => {
-      const factored = factorize(a!, n);
+      const factored = factorize(a!);
       rejectSingular("solve", factored, which);
       return [backSolve(factored, b!, columns)];
     });
@@ -117,7 +118,7 @@ export const invOp: Op<[a: Tensor], InvAttrs> = primitive({
   dtype: floating("inv"),
   host: ([a], { strict }, out) =>
     eachMatrix([a], out, ([a], which) => {
-      const factored = factorize(a!, a!.length === 0 ? 0 : Math.sqrt(a!.length));
+      const factored = factorize(a!);
       if (strict) rejectSingular("inv", factored, which);
       return [factored.zero < 0 ? inverted(factored) : a!.fill(Number.POSITIVE_INFINITY)];
     }),

@@ -26,8 +26,8 @@ const svdOp: Op<[a: Tensor], { full: boolean }, readonly Tensor[]> = primitive({
     return eachMatrix([a], out, ([a], which) => {
       rejectInfinite("svd", a!, which);
       const { u, s, v } = singularVectors(a!, m, n);
-      const [rows, columns] = full ? [m, n] : [s.length, s.length];
-      return [transposed(completed(u, m, rows, -1), rows, m), s, completed(v, n, columns, -1)];
+      const k = s.length;
+      return full ? [transposed(completed(u, m, m, k), m, m), s, completed(v, n, n, k)] : [transposed(u, k, m), s, v];
     });
   },
   saves: ["output0", "output1", "output2"],
@@ -36,9 +36,9 @@ const svdOp: Op<[a: Tensor], { full: boolean }, readonly Tensor[]> = primitive({
     (_, { outputs, grads }) => {
       const s = outputs[1]!;
       const [m, n, k] = [outputs[0]!.shape.at(-2)!, outputs[2]!.shape.at(-1)!, s.shape.at(-1)!];
-      const columns = (x: Tensor | null | undefined) => (x == null ? null : narrow(x, -1, 0, k));
-      const rows = (x: Tensor | null | undefined) => (x == null ? null : narrow(x, -2, 0, k));
-      const [u, vh, gU, gVh] = [columns(outputs[0])!, rows(outputs[2])!, columns(grads[0]), rows(grads[2])];
+      const part = (x: Tensor | null | undefined, axis: -1 | -2) =>
+        x == null || x.shape.at(axis) === k ? (x ?? null) : narrow(x, axis, 0, k);
+      const [u, vh, gU, gVh] = [part(outputs[0], -1)!, part(outputs[2], -2)!, part(grads[0], -1), part(grads[2], -2)];
       // Where only the singular values are used, equal ones do no harm.
       const gaps = gU === null && gVh === null ? null : differences(mul(s, s));
       const turned = (x: Tensor): Tensor => div(sub(x, mT(x)), gaps!);
