@@ -1,6 +1,9 @@
 import { cpu } from "@descent/backend-cpu";
 import {
+  CustomFunction,
+  checkpoint,
   enableGrad,
+  type FunctionContext,
   GradientError,
   inferenceMode,
   isGradEnabled,
@@ -63,6 +66,16 @@ describe("inferenceMode", () => {
     expect(() => {
       y.requiresGrad = true;
     }).toThrow(message("requiresGrad"));
+    class Product extends CustomFunction {
+      static forward(ctx: FunctionContext, a: Tensor, b: Tensor): Tensor {
+        ctx.saveForBackward(a, b);
+        return a.mul(b);
+      }
+      static backward(): null {
+        return null;
+      }
+    }
+    expect(() => Product.apply(y, w)).toThrow(message("Product"));
     // Addition saves nothing, and what is not recorded is free.
     expect(y.add(w).requiresGrad).toBe(true);
     expect(noGrad(() => y.mul(w)).toArray()).toEqual([[3, 8]]);
@@ -75,6 +88,9 @@ describe("inferenceMode", () => {
     const y = x.mul(x).sum();
     inferenceMode(() => y.backward());
     expect(x.grad!.toArray()).toEqual([6]);
+    const z = checkpoint((x) => x.mul(x).square().sum(), x);
+    inferenceMode(() => z.backward());
+    expect(x.grad!.toArray()).toEqual([6 + 4 * 27]);
   });
 });
 

@@ -200,6 +200,18 @@ test("anomaly mode names the module that was running when the op was called", ()
   } catch (error) {
     expect((error as GradientError).modulePath).toBe("layers.1 (Log)");
   }
+  // However deep the layers of the library lie.
+  let net = new Sequential(new Linear(1, 1));
+  net.parameters()[0]!.assign(tensor([[Number.POSITIVE_INFINITY]]));
+  for (let i = 0; i < 10; i++) net = new Sequential(net);
+  expect(() =>
+    detectAnomaly(() =>
+      net
+        .call(tensor([[1]], { requiresGrad: true }))
+        .sum()
+        .backward(),
+    ),
+  ).toThrow(/backward-hooks\.test\.ts:\d+:\d+ \(in 0(\.0){10} \(Linear\)\)$/);
   // Without a model there is no path.
   expect(() => detectAnomaly(() => leaf([0]).log().sum().backward())).toThrow(/backward-hooks\.test\.ts:\d+:\d+$/);
 });
