@@ -3,7 +3,6 @@ import {
   cat,
   defaultGenerator,
   type Generator,
-  normal,
   type Parameter,
   padZeros,
   type Shape,
@@ -11,15 +10,13 @@ import {
   sameShape,
   scope,
   show,
-  sizeOf,
   type Tensor,
-  type TensorOptions,
-  uniform,
   zeros,
 } from "@descent/core";
 import { checkMask, hiding, scaledDotProductAttention } from "./attention.ts";
 import { Module } from "./base.ts";
 import { dropout } from "./dropout.ts";
+import { zeros as fillZeros, xavierNormal, xavierUniform } from "./init.ts";
 import { Linear, linear } from "./linear.ts";
 import { checkFraction, checkSizes, withDefaults } from "./options.ts";
 import { parameter } from "./variables.ts";
@@ -103,18 +100,17 @@ export class MultiheadAttention extends Module {
       throw new ArgumentError(NAME, `embedDim ${embedDim} does not divide into ${numHeads} heads`);
     const isPacked = kdim === embedDim && vdim === embedDim;
     const projection = (size: number): Parameter | null =>
-      isPacked ? null : parameter(() => xavier([embedDim, size]));
+      isPacked ? null : parameter(() => xavierUniform([embedDim, size]));
     this.qProjWeight = projection(embedDim);
     this.kProjWeight = projection(kdim);
     this.vProjWeight = projection(vdim);
-    this.inProjWeight = isPacked ? parameter(() => xavier([3 * embedDim, embedDim])) : null;
+    this.inProjWeight = isPacked ? parameter(() => xavierUniform([3 * embedDim, embedDim])) : null;
     this.inProjBias = bias ? parameter(() => zeros([3 * embedDim])) : null;
-    const extra = (): Parameter | null =>
-      addBiasKv ? parameter(() => normal(0, 1 / Math.sqrt(embedDim), [1, 1, embedDim])) : null;
+    const extra = (): Parameter | null => (addBiasKv ? parameter(() => xavierNormal([1, 1, embedDim])) : null);
     this.biasK = extra();
     this.biasV = extra();
     this.outProj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias });
-    if (bias) scope(() => this.outProj.bias!.assign(zeros([embedDim])));
+    if (bias) fillZeros(this.outProj.bias!);
     this.#numHeads = numHeads;
   }
 
@@ -249,9 +245,3 @@ export class MultiheadAttention extends Module {
 }
 
 const NAME = "MultiheadAttention";
-
-/** A weight `[out, in, …]`, uniform over `±√(6 / (fanIn + fanOut))` (Glorot & Bengio 2010). */
-export function xavier([out, in_, ...window]: Shape, options: TensorOptions = {}): Tensor {
-  const bound = Math.sqrt(6 / ((out! + in_!) * sizeOf(window)));
-  return uniform(-bound, bound, [out!, in_!, ...window], options);
-}

@@ -1,9 +1,9 @@
-import { noGrad, scope, type Tensor, type TensorOptions } from "@descent/core";
+import type { Tensor, TensorOptions } from "@descent/core";
 import { causalMask } from "./attention.ts";
 import { Module } from "./base.ts";
 import { ModuleList } from "./containers.ts";
+import { xavierUniform } from "./init.ts";
 import { LayerNorm } from "./layer-norm.ts";
-import { xavier } from "./multihead-attention.ts";
 import { checkSizes, withDefaults } from "./options.ts";
 import type { Layer } from "./sequential.ts";
 import {
@@ -153,12 +153,7 @@ export class Transformer extends Module {
     const decoderLayer = (): DecoderLayer => new TransformerDecoderLayer(dModel, nhead, layer);
     this.encoder = customEncoder ?? new TransformerEncoder(encoderLayer, numEncoderLayers, { norm: norm() });
     this.decoder = customDecoder ?? new TransformerDecoder(decoderLayer, numDecoderLayers, { norm: norm() });
-    scope(() =>
-      noGrad(() => {
-        for (const p of this.parameters())
-          if (p.ndim > 1) p.assign(xavier(p.shape, { dtype: p.dtype, backend: p.backend }));
-      }),
-    );
+    for (const p of this.parameters()) if (p.ndim > 1) xavierUniform(p);
   }
 
   /** `[size, size]` that hides from each position those behind it: −∞ above the diagonal, else 0. Default dtype float32. */
