@@ -1,0 +1,173 @@
+import { cpu } from "@descent/backend-cpu";
+import { getRngState, ones, Parameter, type Shape, setBackend, type Tensor } from "@descent/core";
+import { expect, test } from "vitest";
+import * as nn from "./index.ts";
+
+setBackend(cpu());
+const { summary } = nn;
+
+const lenet = (): nn.Sequential =>
+  new nn.Sequential(
+    new nn.Conv2d(1, 6, 5, { padding: 2 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Conv2d(6, 16, 5),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Flatten(),
+    new nn.Linear(400, 120),
+    new nn.ReLU(),
+    new nn.Linear(120, 84),
+    new nn.ReLU(),
+    new nn.Linear(84, 10),
+  );
+
+/** What rows say, shortly. */
+const told = ({ rows }: nn.Summary): unknown[] =>
+  rows.map(({ path, depth, outputShapes, parameters, multiplyAdds }) => [
+    path,
+    depth,
+    ...outputShapes,
+    parameters,
+    multiplyAdds,
+  ]);
+
+test("lists the calls of a model with shapes, parameters and costs", () => {
+  const s = summary(lenet(), [1, 1, 28, 28]);
+  expect(told(s).slice(0, 3)).toEqual([
+    ["", 0, [1, 10], 0, 0],
+    ["0", 1, [1, 6, 28, 28], 156, 6 * 25 * 28 * 28],
+    ["1", 1, [1, 6, 28, 28], 0, 0],
+  ]);
+  // The numbers of LeNet-5 that everybody knows.
+  expect([s.parameters, s.trainable, s.multiplyAdds, s.bytes]).toEqual([61_706, 61_706, 416_520, 4 * 61_706]);
+  expect(summary(lenet(), [3, 1, 28, 28]).multiplyAdds).toBe(3 * 416_520);
+});
+
+test("prints a table", () => {
+  const model = new nn.Sequential(new nn.Sequential(new nn.Linear(1000, 200), new nn.ReLU()), new nn.LayerNorm(200));
+  expect(String(summary(model, [2, 1000]))).toBe(
+    [
+      "Module            Output   Parameters  Multiply-adds",
+      "────────────────────────────────────────────────────",
+      "Sequential        [2,200]",
+      "  0 (Sequential)  [2,200]",
+      "    0 (Linear)    [2,200]     200,200        400,000",
+      "    1 (ReLU)      [2,200]",
+      "  1 (LayerNorm)   [2,200]         400            400",
+      "────────────────────────────────────────────────────",
+      "Parameters: 200,600, of which trained: 200,600",
+      "Multiply-adds: 400,400",
+      "Parameters and buffers: 0.77 MiB",
+    ].join("\n"),
+  );
+  const lines = String(summary(model, [2, 1000], { depth: 1 })).split("\n");
+  expect(lines.slice(2, -4).map((line) => line.split("  ").find((cell) => cell !== ""))).toEqual([
+    "Sequential",
+    "0 (Sequential)",
+    "1 (LayerNorm)",
+  ]);
+  expect(lines.at(-2)).toBe("Multiply-adds: 400,400");
+});
+
+test("leaves the model as it was", () => {
+  const model = new nn.Sequential(new nn.BatchNorm1d(3), new nn.Dropout(), new nn.Linear(3, 2));
+  model.at(1).eval();
+  const before = JSON.stringify(Object.entries(model.stateDict()).map(([key, x]) => [key, x.toArray()]));
+  const rng = getRngState();
+  summary(model, [4, 3]);
+  expect(JSON.stringify(Object.entries(model.stateDict()).map(([key, x]) => [key, x.toArray()]))).toBe(before);
+  expect(getRngState()).toEqual(rng);
+  expect(model.modules().map(({ training }) => training)).toEqual([true, true, false, true]);
+  expect(model.modules().some(({ hasHooks }) => hasHooks)).toBe(false);
+  expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
+  // Also after an error.
+  expect(() => summary(model, [4, 5])).toThrow();
+  expect(model.modules().some(({ hasHooks }) => hasHooks)).toBe(false);
+  expect(model.modules().map(({ training }) => training)).toEqual([true, true, false, true]);
+});
+
+class Shared extends nn.Module {
+  readonly layer = new nn.Linear(4, 4);
+  readonly unused = new nn.Linear(5, 5);
+  readonly inner = new nn.Linear(4, 4, { bias: false });
+
+  forward(x: Tensor, y: Tensor): { sum: Tensor; parts: Tensor[] } {
+    const parts = [this.layer.call(x), this.layer.call(y)];
+    return { sum: nn.functional.linear(parts[0]!.add(parts[1]!), this.inner.weight), parts };
+  }
+}
+
+test("counts shared modules once, and shows with the model what no call shows", () => {
+  const model = new Shared();
+  model.unused.weight.requiresGrad = false;
+  const s = summary(model, [ones([2, 4]), [2, 4]]);
+  expect(told(s)).toEqual([
+    ["", 0, [2, 4], [2, 4], [2, 4], 46, 0],
+    ["layer", 1, [2, 4], 20, 32],
+    ["layer", 1, [2, 4], 0, 32],
+  ]);
+  expect([s.parameters, s.trainable]).toEqual([66, 41]);
+  expect(s.rows[0]!.inputShapes).toEqual([
+    [2, 4],
+    [2, 4],
+  ]);
+  expect(s.rows[0]!.trainable).toBe(21);
+});
+
+test("knows embeddings and recurrent layers", () => {
+  class Reader extends nn.Module {
+    readonly table = new nn.Embedding(100, 8);
+    readonly reader = new nn.LSTM(8, 6, { batchFirst: true });
+
+    forward(x: Tensor): Tensor {
+      return this.reader.call(this.table.call(x))[0];
+    }
+  }
+  const s = summary(new Reader(), [2, 5], { dtype: "int32" });
+  expect(told(s)).toEqual([
+    ["", 0, [2, 5, 6], 0, 0],
+    ["table", 1, [2, 5, 8], 800, 0],
+    ["reader", 1, [2, 5, 6], [1, 2, 6], [1, 2, 6], 4 * 6 * (8 + 6 + 2), 10 * 4 * 6 * (8 + 6)],
+  ]);
+});
+
+/** Stands for a layer with a weight of its own. */
+class Weighted extends nn.Module {
+  readonly weight: Parameter;
+  readonly #output: Shape;
+
+  constructor(weight: Shape, output: Shape) {
+    super();
+    this.weight = new Parameter(ones(weight));
+    this.#output = output;
+  }
+
+  forward(_: Tensor): Tensor {
+    return ones(this.#output);
+  }
+}
+
+test("tells transposed convolutions from others by what goes in and comes out", () => {
+  const of = (weight: Shape, input: Shape, output: Shape): number =>
+    summary(new Weighted(weight, output), input).multiplyAdds;
+  expect(of([8, 4, 3, 3], [2, 4, 6, 6], [2, 8, 4, 4])).toBe(2 * 8 * 16 * 36);
+  expect(of([8, 2, 3, 3], [2, 4, 6, 6], [2, 8, 4, 4])).toBe(2 * 8 * 16 * 18);
+  expect(of([4, 8, 2, 2], [2, 4, 3, 3], [2, 8, 6, 6])).toBe(2 * 4 * 9 * 32);
+  expect(of([4, 4, 2, 2], [2, 4, 3, 3], [2, 4, 6, 6])).toBe(2 * 4 * 9 * 16);
+  expect(of([4, 4, 2, 2], [2, 4, 6, 6], [2, 4, 3, 3])).toBe(2 * 4 * 9 * 16);
+});
+
+test("a parametrized weight counts", () => {
+  const s = summary(nn.utils.weightNorm(new nn.Linear(3, 2)), [5, 3]);
+  expect([s.parameters, s.multiplyAdds]).toEqual([2 + 2 + 6, 30]);
+});
+
+test("rejects what is no input", () => {
+  expect(() => summary(new nn.Linear(2, 2), ["2"] as never)).toThrow(
+    "summary: 2 is no input; give tensors, or shapes as arrays of numbers",
+  );
+  expect(() => summary(new nn.Linear(2, 2), [1, 2], { depht: 1 } as never)).toThrow(
+    'summary: there is no option "depht"',
+  );
+});
