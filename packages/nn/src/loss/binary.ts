@@ -51,11 +51,7 @@ export class BCELoss extends Loss<BCELossOptions> {
   readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: BCELossOptions = {}) {
-    super(readBCE("BCELoss", options));
-  }
-
-  forward(p: Tensor, target: Tensor): Tensor {
-    return binaryCrossEntropy(p, target, this.options);
+    super(binaryCrossEntropy, readBCE("BCELoss", options));
   }
 }
 
@@ -81,11 +77,7 @@ export class BCEWithLogitsLoss extends Loss<BCEWithLogitsLossOptions> {
   readonly posWeight: Buffer | null = this.options.posWeight as Buffer | null;
 
   constructor(options: BCEWithLogitsLossOptions = {}) {
-    super(readBCEWithLogits("BCEWithLogitsLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return binaryCrossEntropyWithLogits(x, target, this.options);
+    super(binaryCrossEntropyWithLogits, readBCEWithLogits("BCEWithLogitsLoss", options));
   }
 }
 
@@ -98,11 +90,7 @@ export function softMarginLoss(x: Tensor, target: Tensor, options?: LossOptions)
 /** `log(1 + e^(−t x))` of scores and targets of ±1, which broadcast. */
 export class SoftMarginLoss extends Loss {
   constructor(options: LossOptions = {}) {
-    super(readReduction("SoftMarginLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return softMarginLoss(x, target, this.options);
+    super(softMarginLoss, readReduction("SoftMarginLoss", options));
   }
 }
 
@@ -118,10 +106,6 @@ export class MultiLabelSoftMarginLoss extends Loss<BCELossOptions> {
   readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: BCELossOptions = {}) {
-    super(readBCE("MultiLabelSoftMarginLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return multilabelSoftMarginLoss(x, target, this.options);
+    super(multilabelSoftMarginLoss, readBCE("MultiLabelSoftMarginLoss", options));
   }
 }

@@ -153,11 +153,7 @@ export class CrossEntropyLoss extends Loss<CrossEntropyOptions> {
   readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: CrossEntropyOptions = {}) {
-    super(readCrossEntropy("CrossEntropyLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return crossEntropy(x, target, this.options);
+    super(crossEntropy, readCrossEntropy("CrossEntropyLoss", options));
   }
 }
 
@@ -169,10 +165,6 @@ export class NLLLoss extends Loss<NLLLossOptions> {
   readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: NLLLossOptions = {}) {
-    super(readNLL("NLLLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return nllLoss(x, target, this.options);
+    super(nllLoss, readNLL("NLLLoss", options));
   }
 }

@@ -179,12 +179,11 @@ const mask = (like: Tensor, inputs: readonly number[], t: number): Tensor =>
     .unsqueeze(1);
 
 /** Connectionist temporal classification (Graves et al. 2006) of the rows of `logProbs` `[T, N, C]`, as `ctcLoss`. */
-export class CTCLoss extends Loss<CTCLossOptions> {
+export class CTCLoss extends Loss<
+  CTCLossOptions,
+  [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths]
+> {
   constructor(options: CTCLossOptions = {}) {
-    super(readCTC("CTCLoss", options));
-  }
-
-  forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {
-    return ctcLoss(logProbs, targets, inputLengths, targetLengths, this.options);
+    super(ctcLoss, readCTC("CTCLoss", options));
   }
 }

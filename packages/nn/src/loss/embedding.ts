@@ -31,13 +31,9 @@ export function cosineEmbeddingLoss(x: Tensor, y: Tensor, target: Tensor, option
 }
 
 /** `1 − cos(x, y)` where the target is 1, `max(0, cos(x, y) − margin)` (default 0) where it is −1. */
-export class CosineEmbeddingLoss extends Loss<MarginOptions> {
+export class CosineEmbeddingLoss extends Loss<MarginOptions, [x: Tensor, y: Tensor, target: Tensor]> {
   constructor(options: MarginOptions = {}) {
-    super(readCosine("CosineEmbeddingLoss", options));
-  }
-
-  forward(x: Tensor, y: Tensor, target: Tensor): Tensor {
-    return cosineEmbeddingLoss(x, y, target, this.options);
+    super(cosineEmbeddingLoss, readCosine("CosineEmbeddingLoss", options));
   }
 }
 
@@ -55,6 +51,8 @@ export interface TripletMarginWithDistanceLossOptions extends LossOptions {
   /** Whether the distance of positive and negative counts where it is the smaller one (Balntas et al. 2016). Default false. */
   readonly swap?: boolean;
 }
+
+type Triplet = [anchor: Tensor, positive: Tensor, negative: Tensor];
 
 const checkMargin = (op: string, { margin }: { readonly margin: number }): void => checkAbove(op, "margin", margin, 0);
 const readWithDistance = reader<TripletMarginWithDistanceLossOptions>(
@@ -89,15 +87,11 @@ export function tripletMarginWithDistanceLoss(
 }
 
 /** `max(0, d(anchor, positive) − d(anchor, negative) + margin)`. A distance that is a module is part of this one. */
-export class TripletMarginWithDistanceLoss extends Loss<TripletMarginWithDistanceLossOptions> {
+export class TripletMarginWithDistanceLoss extends Loss<TripletMarginWithDistanceLossOptions, Triplet> {
   readonly distanceFunction = this.options.distanceFunction;
 
   constructor(options: TripletMarginWithDistanceLossOptions = {}) {
-    super(readWithDistance("TripletMarginWithDistanceLoss", options));
-  }
-
-  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    return tripletMarginWithDistanceLoss(anchor, positive, negative, this.options);
+    super(tripletMarginWithDistanceLoss, readWithDistance("TripletMarginWithDistanceLoss", options));
   }
 }
 
@@ -127,12 +121,8 @@ export function tripletMarginLoss(
 }
 
 /** `max(0, ‖anchor − positive‖ₚ − ‖anchor − negative‖ₚ + margin)` along the last axis. */
-export class TripletMarginLoss extends Loss<TripletMarginLossOptions> {
+export class TripletMarginLoss extends Loss<TripletMarginLossOptions, Triplet> {
   constructor(options: TripletMarginLossOptions = {}) {
-    super(readTriplet("TripletMarginLoss", options));
-  }
-
-  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    return tripletMarginLoss(anchor, positive, negative, this.options);
+    super(tripletMarginLoss, readTriplet("TripletMarginLoss", options));
   }
 }

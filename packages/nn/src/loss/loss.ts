@@ -31,15 +31,24 @@ export const reader =
 /** Losses that know no option but the reduction. */
 export const readReduction = reader<LossOptions>({ reduction: "mean" });
 
-/** A loss as a module. Tensors among the options are its buffers, which a subclass names in fields. */
-export abstract class Loss<O extends object = LossOptions> extends Module {
+/** A loss as a module. Tensors among its options are its buffers, which a subclass names in fields. */
+export abstract class Loss<
+  O extends object = LossOptions,
+  I extends readonly unknown[] = [x: Tensor, target: Tensor],
+> extends Module {
+  readonly #loss: (...inputs: [...I, options: Settings<O>]) => Tensor;
   readonly #options: Settings<O>;
 
-  /** The options as `F` takes them. */
-  protected constructor(settings: Settings<O>) {
+  /** The function that the module calls, and the options with which it does. */
+  protected constructor(loss: (...inputs: [...I, options: Settings<O>]) => Tensor, settings: Settings<O>) {
     super();
     const owned = Object.entries(settings).map(([name, v]) => [name, v instanceof Tensor ? new Buffer(v) : v]);
+    this.#loss = loss;
     this.#options = Object.fromEntries(owned) as Settings<O>;
+  }
+
+  forward(...inputs: I): Tensor {
+    return this.#loss(...inputs, this.#options);
   }
 
   protected get options(): Settings<O> {

@@ -26,13 +26,9 @@ export function marginRankingLoss(x: Tensor, y: Tensor, target: Tensor, options?
 }
 
 /** `max(0, −t (x − y) + margin)` (default 0): `x` shall be above `y` where the target is 1, below where it is −1. */
-export class MarginRankingLoss extends Loss<MarginOptions> {
+export class MarginRankingLoss extends Loss<MarginOptions, [x: Tensor, y: Tensor, target: Tensor]> {
   constructor(options: MarginOptions = {}) {
-    super(readRanking("MarginRankingLoss", options));
-  }
-
-  forward(x: Tensor, y: Tensor, target: Tensor): Tensor {
-    return marginRankingLoss(x, y, target, this.options);
+    super(marginRankingLoss, readRanking("MarginRankingLoss", options));
   }
 }
 
@@ -48,11 +44,7 @@ export function hingeEmbeddingLoss(x: Tensor, target: Tensor, options?: MarginOp
 /** Of distances, `x` where the target is 1 and `max(0, margin − x)` (default 1) where it is −1. */
 export class HingeEmbeddingLoss extends Loss<MarginOptions> {
   constructor(options: MarginOptions = {}) {
-    super(readHinge("HingeEmbeddingLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return hingeEmbeddingLoss(x, target, this.options);
+    super(hingeEmbeddingLoss, readHinge("HingeEmbeddingLoss", options));
   }
 }
 
@@ -91,11 +83,7 @@ export class MultiMarginLoss extends Loss<MultiMarginLossOptions> {
   readonly weight: Buffer | null = this.options.weight as Buffer | null;
 
   constructor(options: MultiMarginLossOptions = {}) {
-    super(readMultiMargin("MultiMarginLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return multiMarginLoss(x, target, this.options);
+    super(multiMarginLoss, readMultiMargin("MultiMarginLoss", options));
   }
 }
 
@@ -128,10 +116,6 @@ export function multilabelMarginLoss(x: Tensor, target: Tensor, options?: LossOp
 /** `Σ max(0, 1 − x_t + x_i) / C` over the target classes `t`, listed up to the first −1, and all others `i`. */
 export class MultiLabelMarginLoss extends Loss {
   constructor(options: LossOptions = {}) {
-    super(readReduction("MultiLabelMarginLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return multilabelMarginLoss(x, target, this.options);
+    super(multilabelMarginLoss, readReduction("MultiLabelMarginLoss", options));
   }
 }

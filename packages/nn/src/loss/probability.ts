@@ -31,11 +31,7 @@ export function klDiv(x: Tensor, target: Tensor, options?: KLDivLossOptions): Te
 /** The Kullback–Leibler divergence `t (log t − x)` of targets `t` from log-probabilities `x`, element by element. */
 export class KLDivLoss extends Loss<KLDivLossOptions> {
   constructor(options: KLDivLossOptions = {}) {
-    super(readKLDiv("KLDivLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return klDiv(x, target, this.options);
+    super(klDiv, readKLDiv("KLDivLoss", options));
   }
 }
 
@@ -76,11 +72,7 @@ function stirling(target: Tensor): Tensor {
 /** The negative log-likelihood `eˣ − t x` of counts `t` under Poisson distributions of log-rate `x`. */
 export class PoissonNLLLoss extends Loss<PoissonNLLLossOptions> {
   constructor(options: PoissonNLLLossOptions = {}) {
-    super(readPoisson("PoissonNLLLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return poissonNllLoss(x, target, this.options);
+    super(poissonNllLoss, readPoisson("PoissonNLLLoss", options));
   }
 }
 
@@ -132,12 +124,11 @@ function fitted(op: string, variance: Tensor, x: Tensor): Tensor {
 }
 
 /** The negative log-likelihood `(log v + (x − t)²/v) / 2` of targets `t` under normal distributions of mean `x` and variance `v`. */
-export class GaussianNLLLoss extends Loss<GaussianNLLLossOptions> {
+export class GaussianNLLLoss extends Loss<
+  GaussianNLLLossOptions,
+  [x: Tensor, target: Tensor, variance: Tensor | number]
+> {
   constructor(options: GaussianNLLLossOptions = {}) {
-    super(readGaussian("GaussianNLLLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor, variance: Tensor | number): Tensor {
-    return gaussianNllLoss(x, target, variance, this.options);
+    super(gaussianNllLoss, readGaussian("GaussianNLLLoss", options));
   }
 }

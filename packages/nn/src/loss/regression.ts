@@ -8,11 +8,7 @@ export const mseLoss = (x: Tensor, target: Tensor, options?: LossOptions): Tenso
 /** The squared differences of two tensors of one shape. */
 export class MSELoss extends Loss {
   constructor(options: LossOptions = {}) {
-    super(readReduction("MSELoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return mseLoss(x, target, this.options);
+    super(mseLoss, readReduction("MSELoss", options));
   }
 }
 
@@ -26,11 +22,7 @@ export function l1Loss(x: Tensor, target: Tensor, options?: LossOptions): Tensor
 /** The absolute differences of two tensors of one shape. */
 export class L1Loss extends Loss {
   constructor(options: LossOptions = {}) {
-    super(readReduction("L1Loss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return l1Loss(x, target, this.options);
+    super(l1Loss, readReduction("L1Loss", options));
   }
 }
 
@@ -61,11 +53,7 @@ export function huberLoss(x: Tensor, target: Tensor, options?: HuberLossOptions)
 /** `d²/2` of the differences `d` of two tensors of one shape up to `delta`, `delta·(|d| − delta/2)` beyond (Huber 1964). */
 export class HuberLoss extends Loss<HuberLossOptions> {
   constructor(options: HuberLossOptions = {}) {
-    super(readHuber("HuberLoss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return huberLoss(x, target, this.options);
+    super(huberLoss, readHuber("HuberLoss", options));
   }
 }
 
@@ -90,10 +78,6 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options?: SmoothL1LossOp
 /** `d²/(2·beta)` of the differences `d` of two tensors of one shape up to `beta`, `|d| − beta/2` beyond (Girshick 2015). */
 export class SmoothL1Loss extends Loss<SmoothL1LossOptions> {
   constructor(options: SmoothL1LossOptions = {}) {
-    super(readSmoothL1("SmoothL1Loss", options));
-  }
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    return smoothL1Loss(x, target, this.options);
+    super(smoothL1Loss, readSmoothL1("SmoothL1Loss", options));
   }
 }
