@@ -2,7 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { composite, floating } from "../op.ts";
 import { type Shape, sameShape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { abs, add, div, exp, log, log1p, maximum, mul, neg, sigmoid, sub } from "./elementwise.ts";
+import { abs, add, div, exp, gt, log, log1p, maximum, mul, neg, sigmoid, sub } from "./elementwise.ts";
 
 const shapeOf =
   (op: string) =>
@@ -35,7 +35,7 @@ const logits = composite<[x: Tensor, target: Tensor]>({
   shape: shapeOf("binaryCrossEntropyWithLogits"),
   dtype: floating("binaryCrossEntropyWithLogits"),
   // log(1 + eˣ) − t x, whose exponential cannot overflow.
-  decompose: ([x, target]) => add(sub(maximum(x, 0), mul(target, x)), log1p(exp(neg(abs(x))))),
+  decompose: ([x, target]) => add(mul(x, sub(gt(x, 0), target)), log1p(exp(neg(abs(x))))),
   saves: ["inputs"],
   vjp: [(g, { inputs: [x, target] }) => mul(g, sub(sigmoid(x), target)), (g, { inputs: [x] }) => neg(mul(g, x))],
 });

@@ -29,6 +29,16 @@ describe("far out in float32", () => {
     expect(grad(y, x).isfinite().all().item()).toBe(1);
   });
 
+  test("infinite logits on the wrong side cost ∞", () => {
+    const { POSITIVE_INFINITY: inf } = Number;
+    const loss = F.binaryCrossEntropyWithLogits(tensor([inf, -inf]), tensor([0, 1]), { reduction: "none" });
+    expect(loss.toArray()).toEqual([inf, inf]);
+  });
+
+  test("a small cost keeps its digits", () => {
+    expect(F.binaryCrossEntropyWithLogits(tensor([-20]), zeros([1])).item() / Math.exp(-20)).toBeCloseTo(1, 5);
+  });
+
   test("an infinite difference has the gradient of the straight part", () => {
     const x = tensor([Number.POSITIVE_INFINITY], { requiresGrad: true });
     expect(grad(F.huberLoss(x, zeros([1]), { delta: 2 }), x).item()).toBe(2);
