@@ -54,32 +54,35 @@ export const ACTIVATION: Record<string, OpCase> = {
 const channels = shape({ minRank: 1 }).chain((s) => fc.tuple(fc.constant(s), fc.constantFrom([], [1], [s[1] ?? 1])));
 
 export const ACTIVATION_FUNCTIONS: Record<string, OpCase> = {
-  hardtanh: withOptions(hardtanh, [{}, { minVal: -0.5, maxVal: 1.5 }]),
-  relu6: one(relu6, wide),
-  hardsigmoid: one(hardsigmoid, wide),
-  leakyRelu: withOptions(leakyRelu, [{}, { negativeSlope: 0.5 }]),
+  rectifiers: fc.oneof(
+    withOptions(hardtanh, [{}, { minVal: -0.5, maxVal: 1.5 }]),
+    one(relu6, wide),
+    one(hardsigmoid, wide),
+    withOptions(leakyRelu, [{}, { negativeSlope: 0.5 }]),
+    one((x) => threshold(x, 0.5, -3), floats),
+    withOptions(hardshrink, [{}, { lambd: 1 }]),
+    withOptions(softshrink, [{}, { lambd: 1 }]),
+  ),
   prelu: opCase(
     channels.chain(([s, w]) => draw(null, floats(s), floats(w))),
     ([x, w]) => prelu(x!, w!),
   ),
   rrelu: withOptions((x, training) => functional.rrelu(x, { training, generator: new Generator(5) }), [true, false]),
-  threshold: one((x) => threshold(x, 0.5, -3), floats),
-  hardshrink: withOptions(hardshrink, [{}, { lambd: 1 }]),
-  softshrink: withOptions(softshrink, [{}, { lambd: 1 }]),
-  tanhshrink: one(tanhshrink, floats),
-  softsign: one(softsign, floats),
+  squashing: fc.oneof(one(tanhshrink, floats), one(softsign, floats)),
   glu: opCase(
     shape({ minRank: 1 }).chain((s) =>
       axis(s.length).chain((dim) => draw({ dim }, floats(s.with(dim, 2 * s.at(dim)!)))),
     ),
     ([x], options) => glu(x!, options),
   ),
-  softmin: opCase(
-    shape({ minRank: 1 }).chain((s) => axis(s.length).chain((dim) => draw({ dim }, floats(s)))),
-    ([x], dim) => functional.softmin(x!, dim),
-  ),
-  gumbelSoftmax: opCase(
-    shape({ minRank: 1 }).chain((s) => axis(s.length).chain((dim) => draw({ dim, tau: 2 }, floats(s)))),
-    ([x], options) => functional.gumbelSoftmax(x!, { ...options, generator: new Generator(5) }),
+  softmin: fc.oneof(
+    opCase(
+      shape({ minRank: 1 }).chain((s) => axis(s.length).chain((dim) => draw({ dim }, floats(s)))),
+      ([x], dim) => functional.softmin(x!, dim),
+    ),
+    opCase(
+      shape({ minRank: 1 }).chain((s) => axis(s.length).chain((dim) => draw({ dim, tau: 2 }, floats(s)))),
+      ([x], options) => functional.gumbelSoftmax(x!, { ...options, generator: new Generator(5) }),
+    ),
   ),
 };

@@ -85,52 +85,62 @@ export const POINTWISE: Record<string, OpCase> = {
   xlogy: binary(xlogy, even, positive),
 };
 
-/** Functions that are made of ops. */
+/** Functions that are made of ops; those of one subject draw their calls together. */
 export const POINTWISE_FUNCTIONS: Record<string, OpCase> = {
-  remainder: divided(remainder),
-  floorDivide: divided(floorDivide),
-  divTrunc: divided((a, b) => div(a, b, { roundingMode: "trunc" })),
-  frac: unary("frac"),
-  sinc: unary("sinc"),
-  rad2deg: one((x) => x.deg2rad().add(x.rad2deg()), floats),
+  division: fc.oneof(
+    divided(remainder),
+    divided(floorDivide),
+    divided((a, b) => div(a, b, { roundingMode: "trunc" })),
+    unary("frac"),
+  ),
+  sinc: fc.oneof(
+    unary("sinc"),
+    one((x) => x.deg2rad().add(x.rad2deg()), floats),
+  ),
   logaddexp2: binary(logaddexp2),
-  clampToTensors: opCase(
-    broadcastShapes(3).chain(([s, t, u]) =>
-      draw(
-        null,
-        floats(s!),
-        floats(t!, { min: -2, max: -0.5, parity: "even" }),
-        floats(u!, { min: 0.5, max: 2, parity: "even" }),
+  limits: fc.oneof(
+    opCase(
+      broadcastShapes(3).chain(([s, t, u]) =>
+        draw(
+          null,
+          floats(s!),
+          floats(t!, { min: -2, max: -0.5, parity: "even" }),
+          floats(u!, { min: 0.5, max: 2, parity: "even" }),
+        ),
       ),
+      ([x, min, max]) => x!.clamp(min, max),
     ),
-    ([x, min, max]) => x!.clamp(min, max),
+    one((x) => x.clampMin(-0.5).clampMax(0.5), floats),
+    binary(fmax),
+    binary(fmin),
   ),
-  clampMin: one((x) => x.clampMin(-0.5).clampMax(0.5), floats),
-  fmax: binary(fmax),
-  fmin: binary(fmin),
-  copysign: opCase(
-    broadcastShapes(2).chain(([s, t]) => draw(null, floats(s!), ties(t!))),
-    ([a, b]) => copysign(a!, b!),
+  signs: fc.oneof(
+    opCase(
+      broadcastShapes(2).chain(([s, t]) => draw(null, floats(s!), ties(t!))),
+      ([a, b]) => copysign(a!, b!),
+    ),
+    opCase(
+      broadcastShapes(2).chain(([s, t]) => draw(null, ties(s!), floats(t!))),
+      ([x, values]) => heaviside(x!, values!),
+    ),
+    one((x) => nanToNum(where(x.gt(1), inf, where(x.lt(-1), nan, x)), { nan: 3, posinf: 5 }), floats),
+    one((x) => x.signbit().logicalXor(x.isneginf()).logicalXor(x.isposinf()), ties),
   ),
-  heaviside: opCase(
-    broadcastShapes(2).chain(([s, t]) => draw(null, ties(s!), floats(t!))),
-    ([x, values]) => heaviside(x!, values!),
-  ),
-  nanToNum: one((x) => nanToNum(where(x.gt(1), inf, where(x.lt(-1), nan, x)), { nan: 3, posinf: 5 }), floats),
-  signbit: one((x) => x.signbit().logicalXor(x.isneginf()).logicalXor(x.isposinf()), ties),
   isclose: opCase(
     broadcastShapes(2).chain(([s, t]) => draw(null, ties(s!), ties(t!))),
     ([a, b]) => isclose(a!, b!, { rtol: 0.5, equalNan: true }),
   ),
-  lerp: three(lerp),
-  lerpByNumber: opCase(
-    fc
-      .tuple(broadcastShapes(2), fc.constantFrom(-1, 0.25, 0.75, 2))
-      .chain(([[s, t], weight]) => draw({ weight }, floats(s!), even(t!))),
-    ([a, b], { weight }) => lerp(a!, b!, weight),
+  blend: fc.oneof(
+    three(lerp),
+    opCase(
+      fc
+        .tuple(broadcastShapes(2), fc.constantFrom(-1, 0.25, 0.75, 2))
+        .chain(([[s, t], weight]) => draw({ weight }, floats(s!), even(t!))),
+      ([a, b], { weight }) => lerp(a!, b!, weight),
+    ),
+    three((a, b, c) => addcmul(a, b, c, { value: 0.5 })),
+    three((a, b, c) => addcdiv(a, b, c, { value: -2 }), divisors),
   ),
-  addcmul: three((a, b, c) => addcmul(a, b, c, { value: 0.5 })),
-  addcdiv: three((a, b, c) => addcdiv(a, b, c, { value: -2 }), divisors),
 };
 
 const twice = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
