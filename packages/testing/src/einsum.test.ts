@@ -101,7 +101,39 @@ describe("einsum", () => {
     },
   );
 
-  test("contracts the cheapest pair first", () => {
+  test("moves the smaller operand where one has to be moved", () => {
+    const moved: number[] = [];
+    const inner = cpu();
+    const backend: typeof inner = {
+      ...inner,
+      gatherView: (x, view, out) => {
+        moved.push(sizeOf(x.shape));
+        return inner.gatherView(x, view, out);
+      },
+    };
+    const [small, large] = [ones([2, 3, 4], { backend }), ones([4, 3, 50], { backend })];
+    einsum("ikl,lkj->ij", small, large);
+    einsum("lkj,ikl->ji", large, small);
+    expect(moved).toEqual([24, 24]);
+  });
+
+  test.each<[sizes: readonly number[], products: readonly Shape[]]>([
+    [
+      [9, 2, 9, 1],
+      [
+        [2, 1],
+        [9, 1],
+      ],
+    ],
+    // The cheapest pair is not the first of the cheapest order.
+    [
+      [10, 10, 2, 9],
+      [
+        [10, 2],
+        [10, 9],
+      ],
+    ],
+  ])("contracts a chain of sizes %j in the cheapest order", ([a, b, c, d], products) => {
     const sizes: Shape[] = [];
     const inner = cpu();
     const backend: typeof inner = {
@@ -112,10 +144,7 @@ describe("einsum", () => {
       },
     };
     const at = (shape: Shape) => ones(shape, { backend });
-    einsum("ab,bc,cd->ad", at([9, 2]), at([2, 9]), at([9, 1]));
-    expect(sizes).toEqual([
-      [2, 1],
-      [9, 1],
-    ]);
+    einsum("ab,bc,cd->ad", at([a!, b!]), at([b!, c!]), at([c!, d!]));
+    expect(sizes).toEqual(products);
   });
 });

@@ -262,6 +262,16 @@ describe("pinv", () => {
     });
   });
 
+  test.each([
+    [{}, [1, 4, 0]],
+    [{ rtol: 0.5 }, [1, 0, 0]],
+    [{ atol: 0.5 }, [1, 0, 0]],
+    [{ atol: 1e-20 }, [1, 4, 1e17]],
+  ])("with %j takes the inverses of singular values to be %j", (options, inverses) => {
+    const diagonal = eye(3, 3, float64).mul(matrix([1, 0.25, 1e-17], [3]));
+    expectClose(linalg.pinv(diagonal, options), eye(3, 3, float64).mul(matrix(inverses, [3])), EXACT);
+  });
+
   test("lstsq gives the smallest of the nearest, and their distances", () => {
     const a = matrix([1, 0, 0, 2, 0, 0], [3, 2]);
     const { solution, residuals } = linalg.lstsq(a, matrix([3, 4, 5], [3]));
@@ -276,6 +286,7 @@ describe("pinv", () => {
     [{ atol: 0.5 }, 1],
     [{ rtol: 0.5 }, 1],
     [{ atol: 0, rtol: 0 }, 3],
+    [{ atol: 1e-20 }, 3],
   ])("matrixRank with %j counts %d", (options, rank) => {
     const diagonal = eye(3, 3, float64).mul(matrix([1, 0.25, 1e-17], [3]));
     expect(linalg.matrixRank(diagonal, options).item()).toBe(rank);
