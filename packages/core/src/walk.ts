@@ -319,5 +319,6 @@ function release(call: Call): void {
   call.outputs = NOTHING;
   call.savedInputs = NOTHING;
   call.savedOutputs = NOTHING;
+  call.source = null;
   call.released = true;
 }

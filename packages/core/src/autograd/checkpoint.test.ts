@@ -150,6 +150,19 @@ describe("memory", () => {
   });
 });
 
+test("a pass through one output releases its part alone", () => {
+  const of = (part: Wrap): unknown => {
+    const x = leaf([2], 1);
+    const [a, b] = part((x) => {
+      const y = x!.tanh();
+      const z = y.add(1);
+      return [z.sum(), z.exp().mul(y)] as const;
+    }, x);
+    return [grad(a!, x).toArray(), b!.toArray()];
+  };
+  expect(of(wrapped)).toEqual(of(plain));
+});
+
 test("nothing is recorded, and run again, without recording", () => {
   let runs = 0;
   const fn = (x: Tensor): Tensor => {

@@ -32,10 +32,17 @@ interface Again {
 
 let run: Run | null = null;
 
+/** A call of the first run, with the edges that it had before a backward pass cut them. */
+interface Item {
+  readonly call: Call;
+  readonly inputs: Call["inputs"];
+  readonly outputs: Call["outputs"];
+}
+
 /** A run of a function that was recorded without saving anything. */
 class Segment implements Source {
   /** What it recorded, in order: calls, and segments inside of it. */
-  readonly #items: (Call | Segment)[] = [];
+  readonly #items: (Item | Segment)[] = [];
   /** The versions of the leaves that it read. */
   readonly #leaves = new Map<Edge, number>();
   readonly #outer: Segment | null;
@@ -125,7 +132,7 @@ class Segment implements Source {
 
   /** Takes from a call of the first run what it has saved. */
   #empty(call: Call): void {
-    this.#items.push(call);
+    this.#items.push({ call, inputs: call.inputs, outputs: call.outputs });
     for (const edge of call.inputs) if (edge?.node.op === null) this.#leaves.set(edge, edge.node.version);
     if (![...call.savedInputs, ...call.savedOutputs].some((x) => x instanceof Tensor)) return;
     drop(call);
@@ -133,13 +140,13 @@ class Segment implements Source {
   }
 
   /** Gives what a call of a later run has saved to that of the first one. */
-  #transfer(call: Call, { next, edges, fills }: Again): void {
-    const first = this.#items[next];
-    if (first === undefined || first instanceof Segment || !repeats(call, first, edges))
-      this.#differs(next, call.op.name);
-    run!.again!.next++;
-    for (const [i, edge] of call.outputs.entries())
-      if (edge !== null && first.outputs[i]) edges.set(edge, first.outputs[i]);
+  #transfer(call: Call, again: Again): void {
+    const { next, edges, fills } = again;
+    const item = this.#items[next];
+    if (item === undefined || item instanceof Segment || !repeats(call, item, edges)) this.#differs(next, call.op.name);
+    const { call: first, outputs } = item;
+    again.next++;
+    for (const [i, edge] of call.outputs.entries()) if (edge !== null) edges.set(edge, outputs[i]!);
     if (fills && first.source === this) {
       const own = <T>(x: T): T => (x instanceof Tensor ? atHome(x, edges) : x);
       first.savedInputs = call.savedInputs.map(own);
@@ -153,21 +160,23 @@ class Segment implements Source {
 
   #differs(at: number, now: string): never {
     const item = this.#items[at];
-    const then = item === undefined ? "nothing" : item instanceof Segment ? "checkpoint" : item.op.name;
+    const then = item === undefined ? "nothing" : item instanceof Segment ? "checkpoint" : item.call.op.name;
     throw new GradientError(
       "checkpoint",
-      `the function did something else when it was run again: step ${at} was ${then}, and is ${now}`,
+      `the function did something else when it was run again: step ${at} was ${then}, and is ${now === then ? "that of another tensor" : now}`,
       "let it depend on its inputs, parameters and the default generator alone",
     );
   }
 }
 
-/** Whether a call does what the first one did, to the same tensors. A call that was released no longer knows. */
-const repeats = (call: Call, first: Call, edges: ReadonlyMap<Edge, Edge>): boolean =>
-  call.op.name === first.op.name &&
-  (first.released ||
-    (call.inputs.every((edge, i) => (edge && (edges.get(edge) ?? edge)) === first.inputs[i]) &&
-      call.outputs.every((edge, i) => sameShape(edge?.shape ?? [], first.outputs[i]?.shape ?? []))));
+/** Whether a call does what one of the first run did, to the same tensors. */
+const repeats = (call: Call, first: Item, edges: ReadonlyMap<Edge, Edge>): boolean =>
+  call.op.name === first.call.op.name &&
+  call.inputs.every((edge, i) => (edge && (edges.get(edge) ?? edge)) === first.inputs[i]) &&
+  call.outputs.every((edge, i) => isLike(edge, first.outputs[i]));
+
+const isLike = (a: Edge | null, b: Edge | null | undefined): boolean =>
+  a === null || b == null ? a === b : a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 function drop(call: Call): void {
   for (const x of [...call.savedInputs, ...call.savedOutputs]) if (x instanceof Tensor) x.dispose();
