@@ -40,6 +40,9 @@ test("beyond the edge lie zeros, the edge, or the reflection", () => {
   expect(read("border")).toEqual([1, 1, 2.5, 4]);
   expect(read("reflection")).toEqual([1.5, 1, 2.5, 4]);
   expect(values(gridSample(x, grid, { mode: "nearest" }))).toEqual([0, 1, 3, 0]);
+  // Between the centres of the pixels: columns −0.75, 0, 1.5 and 3.375.
+  const options = { paddingMode: "reflection", alignCorners: true } as const;
+  expect(values(gridSample(x, grid, options))).toEqual([1.75, 1, 2.5, 3.625]);
 });
 
 test("a place is a column and a row, and volumes have slices too", () => {

@@ -1,11 +1,27 @@
 import { cpu } from "@descent/backend-cpu";
-import { ArgumentError, gradcheck, randn, setBackend, type Tensor, tensor } from "@descent/core";
+import { ArgumentError, grad, gradcheck, randn, setBackend, type Tensor, tensor, zeros } from "@descent/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AdaptiveAvgPool2d, AvgPool2d, functional, MaxPool2d } from "./index.ts";
+import {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool3d,
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  functional,
+  LPPool1d,
+  LPPool2d,
+  LPPool3d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+} from "./index.ts";
 
 setBackend(cpu());
-const { adaptiveAvgPool2d, avgPool2d, maxPool2d } = functional;
+const { adaptiveAvgPool2d, adaptiveMaxPool2d, avgPool2d, lpPool1d, maxPool1d, maxPool2d } = functional;
 const values = (x: Tensor): number[] => [...x.dataSync()];
 
 test("windows do not overlap unless a stride is given", () => {
@@ -73,6 +89,76 @@ describe("adaptiveAvgPool2d", () => {
   });
 });
 
+describe("adaptiveMaxPool", () => {
+  const size = fc.integer({ min: 1, max: 7 });
+  const ends = (n: number, to: number, i: number) => [Math.floor((i * n) / to), Math.ceil(((i + 1) * n) / to)] as const;
+
+  test("takes the first largest element of every window, says where it was, and sends the gradient there", () => {
+    const digits = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 49, maxLength: 49 });
+    fc.assert(
+      fc.property(size, size, size, size, digits, (h, w, oh, ow, digits) => {
+        const x = tensor(Float64Array.from(digits.slice(0, h * w)), { requiresGrad: true }).reshape([1, h, w]);
+        const winners = Array.from({ length: oh * ow }, (_, k) => {
+          const [top, bottom] = ends(h, oh, Math.floor(k / ow));
+          const [left, right] = ends(w, ow, k % ow);
+          let best = top * w + left;
+          for (let i = top; i < bottom; i++)
+            for (let j = left; j < right; j++) if (digits[i * w + j]! > digits[best]!) best = i * w + j;
+          return best;
+        });
+        const [y, indices] = adaptiveMaxPool2d(x, [oh, ow], { returnIndices: true });
+        expect(y.shape).toEqual([1, oh, ow]);
+        expect(values(y)).toEqual(winners.map((place) => digits[place]));
+        expect([indices.dtype, values(indices)]).toEqual(["int32", winners]);
+        const counts = Array.from({ length: h * w }, (_, place) => winners.filter((other) => other === place).length);
+        expect(values(grad(y.sum(), x))).toEqual(counts);
+      }),
+    );
+  });
+
+  test("and adaptive averages, over one axis and three", () => {
+    const x = tensor([1, 5, 2, 4, 3]).reshape([1, 5]);
+    expect(values(new AdaptiveMaxPool1d(2).call(x))).toEqual([5, 4]);
+    expect(values(new AdaptiveAvgPool1d(2).call(x))).toEqual([Math.fround(8 / 3), 3]);
+    expect(values(new AdaptiveMaxPool1d(null).call(x))).toEqual([1, 5, 2, 4, 3]);
+    const volume = randn([2, 3, 2, 5, 3], { dtype: "float64" });
+    expect(new AdaptiveMaxPool3d([1, null, 2]).call(volume).shape).toEqual([2, 3, 1, 5, 2]);
+    const mean = adaptiveAvgPool2d(volume.mean(2), [2, 2]);
+    values(new AdaptiveAvgPool3d([1, 2, 2]).call(volume)).forEach((value, i) => {
+      expect(value).toBeCloseTo(values(mean)[i]!, 12);
+    });
+  });
+});
+
+test("a power pool is the root of a sum of powers, without a slope at 0", () => {
+  const x = tensor([3, 4, -6, 8, 1]).reshape([1, 1, 5]);
+  expect(values(new LPPool1d(2, 2).call(x))).toEqual([5, 10]);
+  expect(values(lpPool1d(x, 1, 2, { stride: 1 }))).toEqual([7, -2, 2, 9]);
+  const zero = zeros([1, 1, 4], { requiresGrad: true });
+  expect(values(grad(lpPool1d(zero, 2, 2).sum(), zero))).toEqual([0, 0, 0, 0]);
+  expect(values(lpPool1d(x, Number.POSITIVE_INFINITY, 2))).toEqual([4, 8]);
+  expect(values(lpPool1d(x, Number.NEGATIVE_INFINITY, 2))).toEqual([3, 6]);
+  expect(values(lpPool1d(x, 2, 2, { ceilMode: true })).slice(0, 2)).toEqual([5, 10]);
+  const images = randn([1, 2, 2, 3, 4]);
+  expect(new LPPool3d(3, [1, 3, 2]).call(images).shape).toEqual([1, 2, 2, 1, 2]);
+  expect(new LPPool2d(2, 2, { stride: 1 }).call(images.squeeze(0)).shape).toEqual([2, 2, 2, 3]);
+  expect(() => new LPPool2d(0, 2)).toThrow("LPPool2d: normType must be a number other than 0, got 0");
+});
+
+test("pools of sequences and volumes take a single element, and say where the largest were", () => {
+  const x = randn([2, 3, 4, 6]);
+  for (const pool of [new MaxPool3d(2), new AvgPool3d([1, 2, 3])])
+    expect(values(pool.call(x))).toEqual(values(pool.call(x.unsqueeze(0))));
+  const line = tensor([1, 4, 2, 3, 9]).reshape([1, 5]);
+  const [y, places] = maxPool1d(line, 2, { stride: 1, returnIndices: true });
+  expect([values(y), values(places)]).toEqual([
+    [4, 4, 3, 9],
+    [1, 1, 3, 4],
+  ]);
+  expect(values(new MaxPool1d([2]).call(line))).toEqual([4, 3]);
+  expect(values(new AvgPool1d(2, { padding: 1, countIncludePad: false }).call(line))).toEqual([1, 3, 6]);
+});
+
 describe("bad arguments", () => {
   test("of the layers", () => {
     expect(() => new MaxPool2d(0)).toThrow(
@@ -92,6 +178,9 @@ describe("bad arguments", () => {
     );
     expect(() => new AvgPool2d(2, { divisorOverride: 0 })).toThrow(
       "AvgPool2d: divisorOverride must be a number other than 0, got 0",
+    );
+    expect(() => new AvgPool1d(2, { divisorOverride: 3 } as never)).toThrow(
+      'AvgPool1d: there is no option "divisorOverride"; the options are stride, padding, ceilMode, countIncludePad',
     );
     expect(() => new AdaptiveAvgPool2d(0)).toThrow(
       "AdaptiveAvgPool2d: outputSize must be a positive integer, got [0,0]",

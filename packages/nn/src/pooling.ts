@@ -144,7 +144,7 @@ const lpPooler = (n: number): LPPoolFunction<Size> => {
       if (normType === Number.POSITIVE_INFINITY) return maxPooler(n)(x.abs(), kernelSize, moves);
       if (normType === Number.NEGATIVE_INFINITY) return maxPooler(n)(x.abs().neg(), kernelSize, moves).neg();
       const mean = avgPooler(n)(x.pow(normType), kernelSize, moves);
-      // A sum of odd powers may be negative, whose root is not defined.
+      // The mean itself, but at 0, where the root has no slope, with a gradient of 0.
       return mean
         .sign()
         .mul(mean.abs().relu())
