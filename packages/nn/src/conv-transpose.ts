@@ -65,7 +65,8 @@ export type ConvTranspose1dOptions = ConvTransposeOptions<Size1>;
 export type ConvTranspose2dOptions = ConvTransposeOptions<Size2>;
 export type ConvTranspose3dOptions = ConvTransposeOptions<Size3>;
 
-abstract class ConvTranspose extends Module {
+/** @internal What the transposed convolutions share. */
+export abstract class ConvTranspose extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   readonly #name: string;

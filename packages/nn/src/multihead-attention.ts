@@ -114,6 +114,11 @@ export class MultiheadAttention extends Module {
     this.#numHeads = numHeads;
   }
 
+  /** Whether the batch is the first axis. */
+  get batchFirst(): boolean {
+    return this.#options.batchFirst;
+  }
+
   forward(
     query: Tensor,
     key: Tensor,

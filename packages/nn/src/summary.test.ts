@@ -1,5 +1,5 @@
 import { cpu } from "@descent/backend-cpu";
-import { getRngState, ones, Parameter, type Shape, setBackend, type Tensor } from "@descent/core";
+import { getRngState, ones, type Shape, setBackend, type Tensor } from "@descent/core";
 import { expect, test } from "vitest";
 import * as nn from "./index.ts";
 
@@ -132,30 +132,28 @@ test("knows embeddings and recurrent layers", () => {
   ]);
 });
 
-/** Stands for a layer with a weight of its own. */
-class Weighted extends nn.Module {
-  readonly weight: Parameter;
-  readonly #output: Shape;
+test("knows convolutions over any axes, in groups, and transposed ones", () => {
+  const cost = (layer: nn.Module, input: Shape): number => summary(layer, input).multiplyAdds;
+  expect(cost(new nn.Conv1d(4, 8, 3), [2, 4, 6])).toBe(2 * 8 * 4 * (4 * 3));
+  expect(cost(new nn.Conv3d(4, 8, 2, { groups: 2 }), [4, 3, 3, 3])).toBe(8 * 8 * (2 * 8));
+  expect(cost(new nn.ConvTranspose2d(4, 8, 2, { stride: 2 }), [2, 4, 3, 3])).toBe(2 * 4 * 9 * (8 * 4));
+  expect(cost(new nn.ConvTranspose2d(4, 4, 2, { groups: 2 }), [2, 4, 3, 3])).toBe(2 * 4 * 9 * (2 * 4));
+  expect(cost(new nn.PReLU(4), [2, 4, 3])).toBe(24);
+});
 
-  constructor(weight: Shape, output: Shape) {
-    super();
-    this.weight = new Parameter(ones(weight));
-    this.#output = output;
+test("knows attention", () => {
+  const [N, L, S, E] = [2, 3, 5, 8];
+  const projections = (2 * N * L + 2 * N * S) * E * E;
+  for (const batchFirst of [true, false]) {
+    const shape = (length: number): Shape => (batchFirst ? [N, length, E] : [length, N, E]);
+    const s = summary(new nn.MultiheadAttention(E, 2, { batchFirst }), [shape(L), shape(S), shape(S)]);
+    expect(s.multiplyAdds).toBe(projections + 2 * N * L * S * E);
+    expect(s.parameters).toBe(4 * (E * E + E));
+    expect(s.rows[0]!.parameters).toBe(s.parameters);
   }
-
-  forward(_: Tensor): Tensor {
-    return ones(this.#output);
-  }
-}
-
-test("tells transposed convolutions from others by what goes in and comes out", () => {
-  const of = (weight: Shape, input: Shape, output: Shape): number =>
-    summary(new Weighted(weight, output), input).multiplyAdds;
-  expect(of([8, 4, 3, 3], [2, 4, 6, 6], [2, 8, 4, 4])).toBe(2 * 8 * 16 * 36);
-  expect(of([8, 2, 3, 3], [2, 4, 6, 6], [2, 8, 4, 4])).toBe(2 * 8 * 16 * 18);
-  expect(of([4, 8, 2, 2], [2, 4, 3, 3], [2, 8, 6, 6])).toBe(2 * 4 * 9 * 32);
-  expect(of([4, 4, 2, 2], [2, 4, 3, 3], [2, 4, 6, 6])).toBe(2 * 4 * 9 * 16);
-  expect(of([4, 4, 2, 2], [2, 4, 6, 6], [2, 4, 3, 3])).toBe(2 * 4 * 9 * 16);
+  // Self-attention, two linear layers, two normalisations.
+  const layer = summary(new nn.TransformerEncoderLayer(E, 2, { dimFeedforward: 16, batchFirst: true }), [N, L, E]);
+  expect(layer.multiplyAdds).toBe(4 * N * L * E * E + 2 * N * L * L * E + 2 * N * L * E * 16 + 2 * N * L * E);
 });
 
 test("a parametrized weight counts", () => {

@@ -13,6 +13,8 @@ import {
   zeros,
 } from "@descent/core";
 import type { Module } from "./base.ts";
+import { ConvTranspose } from "./conv-transpose.ts";
+import { MultiheadAttention } from "./multihead-attention.ts";
 import { withDefaults } from "./options.ts";
 
 /** One call of a module. */
@@ -209,7 +211,7 @@ function rowsOf(calls: readonly Call[], paths: ReadonlyMap<Module, string>): Sum
   });
 }
 
-/** What a call of a module with weights of its own multiplies. The fields tell what kind of layer it is. */
+/** What a call of a module with weights of its own multiplies. */
 function multiplyAdds(
   module: Module,
   own: readonly Parameter[],
@@ -219,26 +221,24 @@ function multiplyAdds(
   const [x, y] = [inputs[0], outputs[0]];
   // What is looked up is not multiplied.
   if (x === undefined || y === undefined || !isFloat(x.dtype)) return 0;
-  const fields = module as unknown as Readonly<Record<string, unknown>>;
-  const { weight } = fields;
+  if (module instanceof MultiheadAttention) return attention(module, inputs);
   const [given, made] = [sizeOf(x.shape), sizeOf(y.shape)];
+  const { weight } = module as { readonly weight?: unknown };
   if (weight instanceof Tensor) {
-    const [first = 1, ...rest] = weight.shape;
+    // A normalisation or slope; else each output is a sum over a row. A transposed convolution spreads each input as often instead.
     if (weight.ndim < 2) return made;
-    // Linear and bilinear: each output is a sum over a row.
-    if (weight.ndim === 2 || inputs.length > 1) return made * sizeOf(rest);
-    // A convolution adds up as many inputs per output; a transposed one spreads each input as often.
-    const channels = (shape: Shape): number => shape.at(1 - weight.ndim)!;
-    const isTransposed = channels(x.shape) === first && (channels(y.shape) !== first || given < made);
-    return (isTransposed ? given : made) * sizeOf(rest);
+    return (module instanceof ConvTranspose ? given : made) * sizeOf(weight.shape.slice(1));
   }
-  // Every step of a recurrent layer, and every token of an attention, meets each weight once.
-  const isRecurrent = Object.keys(fields).some((name) => name.startsWith("weightIh"));
-  const isAttention = "inProjWeight" in fields;
-  if (!isRecurrent && !isAttention) return 0;
-  const tokens = given / x.shape.at(-1)!;
-  const projections = tokens * count(own.filter((p) => p.ndim > 1));
-  // The weights of an attention, where it returns them, tell how many keys each query meets, once for its score and once for its value.
-  const keys = isAttention ? (outputs[1]?.shape.at(-1) ?? 0) : 0;
-  return projections + 2 * made * keys;
+  // Each step of a recurrent layer or cell meets each weight once.
+  const isRecurrent = Object.keys(module).some((name) => name.startsWith("weightIh"));
+  return isRecurrent ? (given / x.shape.at(-1)!) * count(own.filter((p) => p.ndim > 1)) : 0;
+}
+
+/** The projections of an attention, the scores of all pairs, and the sums of values. */
+function attention(module: MultiheadAttention, inputs: readonly Spec[]): number {
+  const [query, key, value] = inputs.map(({ shape }) => shape) as [Shape, Shape, Shape];
+  const size = query.at(-1)!;
+  const batch = query.length < 3 ? 1 : query[module.batchFirst ? 0 : 1]!;
+  const pairs = (sizeOf(query) / size) * (sizeOf(key) / key.at(-1)! / batch);
+  return size * (2 * sizeOf(query) + sizeOf(key) + sizeOf(value) + 2 * pairs);
 }

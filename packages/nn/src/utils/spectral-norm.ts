@@ -1,5 +1,6 @@
 import { ArgumentError, type Buffer, noGrad, normalizeAxis, randn, scope, Tensor } from "@descent/core";
 import { Module } from "../base.ts";
+import { ConvTranspose } from "../conv-transpose.ts";
 import { normalize } from "../distance.ts";
 import { checkSizes, withDefaults } from "../options.ts";
 import { buffer } from "../variables.ts";
@@ -13,8 +14,8 @@ export interface SpectralNormOptions {
   readonly nPowerIterations?: number;
   /** The least norm that is divided by. Default 1e-12. */
   readonly eps?: number;
-  /** The axis of the outputs, along which the matrix has its rows. Default 0. */
-  readonly dim?: number;
+  /** The axis of the outputs, along which the matrix has its rows. Default `null`: 1 of transposed convolutions, else 0. */
+  readonly dim?: number | null;
 }
 
 /** `W / σ(W)` with the largest singular value `σ`, which the power method finds. */
@@ -24,11 +25,13 @@ class SpectralNorm extends Module implements Parametrization {
   readonly _v: Buffer | null;
   readonly #owner: Module;
   readonly #options: Required<SpectralNormOptions>;
+  readonly #dim: number;
 
   constructor(owner: Module, weight: Tensor, options: Required<SpectralNormOptions>) {
     super();
     this.#owner = owner;
-    this.#options = { ...options, dim: normalizeAxis("spectralNorm", options.dim, weight.ndim) };
+    this.#options = options;
+    this.#dim = normalizeAxis("spectralNorm", options.dim ?? Number(owner instanceof ConvTranspose), weight.ndim);
     const { dtype, backend } = weight;
     const start = (length: number): Buffer =>
       buffer(() => normalize(randn([length], { dtype, backend }), { dim: 0, eps: options.eps }));
@@ -45,7 +48,7 @@ class SpectralNorm extends Module implements Parametrization {
   }
 
   #matrix(weight: Tensor): Tensor {
-    const { dim } = this.#options;
+    const dim = this.#dim;
     return weight.permute([dim, ...weight.shape.keys()].filter((axis, i) => i === 0 || axis !== dim)).flatten(1);
   }
 
@@ -66,11 +69,16 @@ class SpectralNorm extends Module implements Parametrization {
 /**
  * Divides a weight by its largest singular value (Miyato et al. 2018). The parameter is `parametrizations.weight.original`; the singular
  * vectors are buffers that each call of the module in training makes better, and that no look at the weight changes. Returns the
- * module. Transposed convolutions have their outputs along `dim: 1`.
+ * module.
  */
 export function spectralNorm<M extends Module>(module: M, options: SpectralNormOptions = {}): M {
   const op = "spectralNorm";
-  const all = withDefaults(op, options, { name: "weight", nPowerIterations: 1, eps: 1e-12, dim: 0 });
+  const all = withDefaults<SpectralNormOptions>(op, options, {
+    name: "weight",
+    nPowerIterations: 1,
+    eps: 1e-12,
+    dim: null,
+  });
   checkSizes(op, { nPowerIterations: all.nPowerIterations });
   const name = all.name as keyof M & string;
   const weight = module[name];

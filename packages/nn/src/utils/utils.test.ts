@@ -13,7 +13,7 @@ import {
 } from "@descent/core";
 import { SGD } from "@descent/optim";
 import { describe, expect, test } from "vitest";
-import { Conv2d, Linear, Module, Sequential, utils } from "../index.ts";
+import { Conv2d, ConvTranspose2d, Linear, Module, Sequential, utils } from "../index.ts";
 
 setBackend(cpu());
 const { weightNorm, spectralNorm, registerParametrization, removeParametrizations, isParametrized } = utils;
@@ -231,7 +231,7 @@ describe("weightNorm", () => {
 });
 
 describe("spectralNorm", () => {
-  const singular = (layer: Linear | Conv2d): { u: Buffer; v: Buffer } => {
+  const singular = (layer: Module): { u: Buffer; v: Buffer } => {
     const [u, v] = layer.buffers() as [Buffer, Buffer];
     return { u, v };
   };
@@ -283,6 +283,11 @@ describe("spectralNorm", () => {
       }
       expect(matrix.matmul(v).square().sum().sqrt().item()).toBeCloseTo(1, 3);
     }
+  });
+
+  test("takes the outputs of a transposed convolution from its axis 1", () => {
+    expect(singular(spectralNorm(new ConvTranspose2d(3, 5, 2))).u.shape).toEqual([5]);
+    expect(singular(spectralNorm(new ConvTranspose2d(3, 5, 2), { dim: 0 })).u.shape).toEqual([3]);
   });
 
   test("only calls in training make the vectors better", () => {
