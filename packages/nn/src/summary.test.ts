@@ -159,6 +159,12 @@ test("knows attention", () => {
 test("a parametrized weight counts", () => {
   const s = summary(nn.utils.weightNorm(new nn.Linear(3, 2)), [5, 3]);
   expect([s.parameters, s.multiplyAdds]).toEqual([2 + 2 + 6, 30]);
+  const lstm = nn.utils.weightNorm(new nn.LSTM(3, 4), { name: "weightHhL0" });
+  expect(summary(lstm, [5, 2, 3]).multiplyAdds).toBe(10 * (16 * 3 + 16 * 4));
+});
+
+test("a scalar goes in like any other", () => {
+  expect(told(summary(new nn.ReLU(), []))).toEqual([["", 0, [], 0, 0]]);
 });
 
 test("rejects what is no input", () => {

@@ -206,32 +206,29 @@ function rowsOf(calls: readonly Call[], paths: ReadonlyMap<Module, string>): Sum
       outputShapes: outputs.map(({ shape }) => shape),
       parameters: count(fresh),
       trainable: count(fresh.filter((p) => p.requiresGrad)),
-      multiplyAdds: multiplyAdds(module, own, inputs, outputs),
+      multiplyAdds: multiplyAdds(module, inputs, outputs),
     };
   });
 }
 
 /** What a call of a module with weights of its own multiplies. */
-function multiplyAdds(
-  module: Module,
-  own: readonly Parameter[],
-  inputs: readonly Spec[],
-  outputs: readonly Spec[],
-): number {
+function multiplyAdds(module: Module, inputs: readonly Spec[], outputs: readonly Spec[]): number {
   const [x, y] = [inputs[0], outputs[0]];
   // What is looked up is not multiplied.
   if (x === undefined || y === undefined || !isFloat(x.dtype)) return 0;
   if (module instanceof MultiheadAttention) return attention(module, inputs);
   const [given, made] = [sizeOf(x.shape), sizeOf(y.shape)];
-  const { weight } = module as { readonly weight?: unknown };
+  const fields = module as unknown as Readonly<Record<string, unknown>>;
+  const { weight } = fields;
   if (weight instanceof Tensor) {
     // A normalisation or slope; else each output is a sum over a row. A transposed convolution spreads each input as often instead.
     if (weight.ndim < 2) return made;
     return (module instanceof ConvTranspose ? given : made) * sizeOf(weight.shape.slice(1));
   }
-  // Each step of a recurrent layer or cell meets each weight once.
-  const isRecurrent = Object.keys(module).some((name) => name.startsWith("weightIh"));
-  return isRecurrent ? (given / x.shape.at(-1)!) * count(own.filter((p) => p.ndim > 1)) : 0;
+  // Each step of a recurrent layer or cell meets each weight once, parametrized ones too, which no enumeration finds.
+  const recurrent = Object.getOwnPropertyNames(module).filter((name) => /^weight(Ih|Hh|Hr)/.test(name));
+  if (recurrent.length === 0) return 0;
+  return (given / x.shape.at(-1)!) * count(recurrent.map((name) => fields[name] as Tensor));
 }
 
 /** The projections of an attention, the scores of all pairs, and the sums of values. */
