@@ -130,8 +130,9 @@ function pathCosts(
   const states = cat([gap, stack([labels, gap.expand(labels.shape)], -1).flatten(1)], 1);
   const L = states.shape[1]!;
   const never = full([N, 2], NEVER, like);
-  const before = cat([full([N, 2], blank, { dtype: "int32", backend: rows.backend }), states], 1);
-  const maySkip = states.ne(blank).logicalAnd(states.ne(before.narrow(1, 0, L)));
+  // A path may go past a blank, unless the labels on both sides are one: never from blank to blank.
+  const before = cat([gap, gap, states], 1).narrow(1, 0, L);
+  const maySkip = states.ne(before);
   const emitted = rows
     .gather(2, states.unsqueeze(0).expand([T, N, L]))
     .maximum(NEVER)
