@@ -43,7 +43,7 @@ const PARAMETRIC = ["softplus", "elu", "leakyRelu"] as const;
 const BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "matmul", "atan2"] as const;
 const ALONG_AXIS = ["softmax", "logSoftmax", "cumsum", "argmax"] as const;
 
-/** What calls the op of that name. An op of the golden files that is not here is listed as pending in golden.test.ts. */
+/** What calls the op of that name. */
 export const GOLDEN_FUNCTIONS: Readonly<Record<string, Call>> = {
   ...each(
     [...UNARY, ...MORE_UNARY, ...TRANSCENDENTAL, ...ACTIVATIONS],

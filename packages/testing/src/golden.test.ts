@@ -1,5 +1,3 @@
-import * as core from "@descent/core";
-import * as nn from "@descent/nn";
 import { expect, test } from "vitest";
 import { type FunctionCase, goldenCases, titleOf } from "./golden.ts";
 import { DEVIATIONS, GOLDEN_FUNCTIONS } from "./golden-functions.ts";
@@ -7,54 +5,21 @@ import { GOLDEN_LOSSES, GOLDEN_MODULES, type LossCase, type ModuleCase } from ".
 
 // The values are compared in the conformance suite, on every backend. Here: nothing is forgotten.
 
-/** Ops of the golden files that do not exist yet. They move to GOLDEN_FUNCTIONS with their function. */
-const PENDING = [
-  "tan atan atan2 asin acos sinh cosh atanh log2 prod norm einsum pad",
-  "softplus elu leakyRelu selu hardswish hardsigmoid mish relu6 logSigmoid softsign",
-].flatMap((names) => names.split(" "));
-
 const cases = [...goldenCases<FunctionCase>("functions"), ...goldenCases<FunctionCase>("edges")];
 const names = (values: Iterable<string>): string[] => [...new Set(values)].sort();
 
-test("every op of the golden files is called or pending", () => {
-  expect(names([...Object.keys(GOLDEN_FUNCTIONS), ...PENDING])).toEqual(names(cases.map(({ op }) => op)));
-  expect(PENDING.filter((name) => name in GOLDEN_FUNCTIONS)).toEqual([]);
+test("every op of the golden files is called", () => {
+  expect(names(Object.keys(GOLDEN_FUNCTIONS))).toEqual(names(cases.map(({ op }) => op)));
 });
 
-test("what is pending has no function yet", () => {
-  expect(PENDING.filter((name) => name in core || name in core.Tensor.prototype || name in nn.functional)).toEqual([]);
-});
-
-/** Modules and losses of the golden files that do not exist yet. */
-const PENDING_CLASSES = [
-  "AdaptiveMaxPool2d",
-  "Bilinear",
-  "Conv1d",
-  "Conv3d",
-  "ConvTranspose2d",
-  "GLU",
-  "GroupNorm",
-  "InstanceNorm2d",
-  "LocalResponseNorm",
-  "MultiheadAttention",
-  "PReLU",
-  "PixelShuffle",
-  "RMSNorm",
-  "ReflectionPad2d",
-  "TransformerEncoderLayer",
-  "Unfold",
-  "Upsample",
-];
-
-test("every module and loss of the golden files is made or pending, and what is pending is not there", () => {
+test("every module and loss of the golden files is made", () => {
   const classes = [
     ...goldenCases<ModuleCase>("modules").map((c) => c.module),
-    ...(["losses", "loss-edges", "loss-options"] as const)
-      .flatMap((file) => goldenCases<LossCase>(file))
-      .map((c) => c.loss),
+    ...(["losses", "loss-edges", "loss-options"] as const).flatMap((file) =>
+      goldenCases<LossCase>(file).map((c) => c.loss),
+    ),
   ];
-  expect(names([...Object.keys({ ...GOLDEN_MODULES, ...GOLDEN_LOSSES }), ...PENDING_CLASSES])).toEqual(names(classes));
-  expect(PENDING_CLASSES.filter((name) => name in nn)).toEqual([]);
+  expect(names(Object.keys({ ...GOLDEN_MODULES, ...GOLDEN_LOSSES }))).toEqual(names(classes));
 });
 
 test("every deviation is one of a case", () => {
