@@ -68,7 +68,7 @@ test("docs/ops.md says what there is", async () => {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, c]) => {
         const op = registry.get(name);
-        return `| ${["`" + name + "`", ...kind(op), orderOf(c), "yes", fastPath(c, op)].join(" | ")} |`;
+        return `| ${[`\`${name}\``, ...kind(op), orderOf(c), "yes", fastPath(c, op)].join(" | ")} |`;
       });
   const page = [
     "# Ops",
