@@ -2,6 +2,7 @@ import { flatten, unbind } from "@descent/core";
 import fc from "fast-check";
 import { axis, shape } from "./arbitraries.ts";
 import { ACTIVATION_FUNCTIONS } from "./cases/activation.ts";
+import { FORMS } from "./cases/forms.ts";
 import { HOST_LINALG, LINALG_FUNCTIONS } from "./cases/linalg.ts";
 import { LOSSES } from "./cases/losses.ts";
 import { NETWORK_FUNCTIONS } from "./cases/network.ts";
@@ -31,6 +32,7 @@ const JOINTS: Record<string, OpCase> = {
  */
 export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
   ...JOINTS,
+  ...FORMS,
   ...REARRANGE,
   ...READING,
   ...PRODUCTS,
@@ -45,6 +47,7 @@ export const FUNCTION_CASES: Readonly<Record<string, OpCase>> = {
 
 /** Functions of `FUNCTION_CASES` that read values, which devices cannot do that nobody can wait for. */
 export const HOST_FUNCTIONS: ReadonlySet<string> = new Set<string>([
+  "inverse",
   ...Object.keys(READING),
   ...HOST_LINALG,
   ...STATISTIC_HOST_FUNCTIONS,
