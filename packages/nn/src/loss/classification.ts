@@ -3,17 +3,15 @@ import {
   checkIndex,
   DTypeError,
   isFloat,
-  type Reduction,
   ShapeError,
   sameShape,
-  scope,
   show,
   softmaxCrossEntropy,
   type Tensor,
   where,
 } from "@descent/core";
 import { checkFraction } from "../options.ts";
-import { Loss, type LossOptions, reader, reduce } from "./loss.ts";
+import { checkInt32, type LossOptions, loss, lossClass } from "./loss.ts";
 
 /** Options of `nllLoss`. */
 export interface NLLLossOptions extends LossOptions {
@@ -29,45 +27,33 @@ export interface CrossEntropyOptions extends NLLLossOptions {
   readonly labelSmoothing?: number;
 }
 
-const readNLL = reader<NLLLossOptions>({ reduction: "mean", weight: null, ignoreIndex: -100 });
-const readCrossEntropy = reader<CrossEntropyOptions>(
-  { reduction: "mean", weight: null, ignoreIndex: -100, labelSmoothing: 0 },
-  (op, { labelSmoothing }) => checkFraction(op, "labelSmoothing", labelSmoothing),
-);
-
 /**
  * The cross-entropy of `softmax(x)` and a target: `x [N, C]`, `[N, C, d1, …]` or `[C]`, and int32 classes of this shape without `C`, or
  * the probabilities of all classes in the shape of `x`.
  *
  * The mean over classes is weighted by `weight`; where all targets are ignored it is NaN.
  */
-export function crossEntropy(x: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
-  const op = "crossEntropy";
-  const { weight, ignoreIndex, reduction, labelSmoothing } = readCrossEntropy(op, options);
-  checkClassWeight(op, x, weight);
-  if (x.ndim > 0 && sameShape(x.shape, target.shape)) {
-    if (!isFloat(target.dtype))
-      throw new DTypeError(op, `the probabilities have dtype ${target.dtype}`, 'convert them with .to("float32")');
-    return scope(() => reduce(softLosses(x, target, weight, labelSmoothing), reduction));
-  }
-  checkClasses(op, x, target);
-  return scope(() => {
-    const logits = rowsOf(x);
-    const flat = target.flatten();
-    // The only look at the classes: what it finds out need not be asked again.
-    const ignores = checkIndex("softmaxCrossEntropy", flat, logits.shape[1]!, 1, ignoreIndex);
-    const { known, classes } = split(flat, ignoreIndex, ignores);
-    const share = weight === null ? null : weight.indexSelect(0, classes);
-    let losses = softmaxCrossEntropy(logits, classes, true);
-    if (share !== null) losses = losses.mul(share);
-    if (labelSmoothing > 0) {
-      const spread = logits.logSoftmax(1);
-      const even = (weight === null ? spread : spread.mul(weight)).mean(1).neg();
-      losses = losses.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
+export const crossEntropy = loss<CrossEntropyOptions>(
+  "crossEntropy",
+  { weight: null, ignoreIndex: -100, labelSmoothing: 0 },
+  (settings, x, target) => {
+    const op = "crossEntropy";
+    const { weight, labelSmoothing } = settings;
+    if (x.ndim > 0 && sameShape(x.shape, target.shape)) {
+      checkClassWeight(op, x, weight);
+      if (!isFloat(target.dtype))
+        throw new DTypeError(op, `the probabilities have dtype ${target.dtype}`, 'convert them with .to("float32")');
+      return softLosses(x, target, weight, labelSmoothing);
     }
-    return reduceRows(losses, known, share, target, reduction);
-  });
-}
+    return classLosses(op, settings, x, target, (logits, classes, share) => {
+      const losses = times(softmaxCrossEntropy(logits, classes, true), share);
+      if (labelSmoothing === 0) return losses;
+      const even = times(logits.logSoftmax(1), weight).mean(1).neg();
+      return losses.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
+    });
+  },
+  (op, { labelSmoothing }) => checkFraction(op, "labelSmoothing", labelSmoothing),
+);
 
 /**
  * The negative log-probability of the target: `x [N, C]`, `[N, C, d1, …]` or `[C]` holds log-probabilities, and the int32 target classes of
@@ -75,19 +61,15 @@ export function crossEntropy(x: Tensor, target: Tensor, options?: CrossEntropyOp
  *
  * The mean is weighted by `weight`; where all targets are ignored it is NaN.
  */
-export function nllLoss(x: Tensor, target: Tensor, options?: NLLLossOptions): Tensor {
-  const { weight, ignoreIndex, reduction } = readNLL("nllLoss", options);
-  checkClassWeight("nllLoss", x, weight);
-  checkClasses("nllLoss", x, target);
-  return scope(() => {
-    const { known, classes } = split(target.flatten(), ignoreIndex, true);
-    const share = weight === null ? null : weight.indexSelect(0, classes);
-    const losses = rowsOf(x).gather(1, classes.unsqueeze(1)).squeeze(1).neg();
-    return reduceRows(share === null ? losses : losses.mul(share), known, share, target, reduction);
-  });
-}
+export const nllLoss = loss<NLLLossOptions>("nllLoss", { weight: null, ignoreIndex: -100 }, (settings, x, target) =>
+  classLosses("nllLoss", settings, x, target, (rows, classes, share) =>
+    times(rows.gather(1, classes.unsqueeze(1)).squeeze(1).neg(), share),
+  ),
+);
 
 const classAxis = (x: Tensor): number => (x.ndim === 1 ? 0 : 1);
+
+const times = (x: Tensor, factor: Tensor | null): Tensor => (factor === null ? x : x.mul(factor));
 
 /** `[N, C, d1, …]` → `[N·d1·…, C]`: one row of scores per target. */
 function rowsOf(x: Tensor): Tensor {
@@ -96,26 +78,27 @@ function rowsOf(x: Tensor): Tensor {
   return inner.length === 0 ? x : x.permute([n!, ...inner, c!]).flatten(0, -2);
 }
 
-/** Which targets are not ignored, `null` for all of them, and the classes, where an ignored one counts as class 0. */
-function split(target: Tensor, ignoreIndex: number, ignores: boolean): { known: Tensor | null; classes: Tensor } {
-  if (!ignores) return { known: null, classes: target };
-  const known = target.ne(ignoreIndex);
-  return { known, classes: where(known, target, 0) };
-}
-
-/** What the losses of rows, weighted by `share`, come to. */
-function reduceRows(
-  losses: Tensor,
-  known: Tensor | null,
-  share: Tensor | null,
+/** The losses of rows, of which `share` says how much each class counts, and of them all but those of ignored classes, or their mean. */
+function classLosses(
+  op: string,
+  { weight, ignoreIndex, reduction }: Required<NLLLossOptions>,
+  x: Tensor,
   target: Tensor,
-  reduction: Reduction,
+  lossesOf: (rows: Tensor, classes: Tensor, share: Tensor | null) => Tensor,
 ): Tensor {
+  checkClassWeight(op, x, weight);
+  checkClasses(op, x, target);
+  const rows = rowsOf(x);
+  const flat = target.flatten();
+  // An ignored target counts as class 0. The only look at the classes: what it finds out need not be asked again.
+  const known = checkIndex(op, flat, rows.shape[1]!, 1, ignoreIndex) ? flat.ne(ignoreIndex) : null;
   const kept = (x: Tensor): Tensor => (known === null ? x : where(known, x, 0));
-  if (reduction === "none") return kept(losses).reshape(target.shape);
-  if (reduction === "sum") return kept(losses).sum();
-  if (share !== null) return kept(losses).sum().div(kept(share).sum());
-  return known === null ? losses.mean() : kept(losses).sum().div(known.sum());
+  const classes = kept(flat);
+  const share = weight === null ? null : weight.indexSelect(0, classes);
+  const losses = kept(lossesOf(rows, classes, share));
+  if (reduction !== "mean") return losses.reshape(target.shape);
+  const counts = share === null ? known : kept(share);
+  return counts === null ? losses.mean() : losses.sum().div(counts.sum());
 }
 
 function softLosses(x: Tensor, target: Tensor, weight: Tensor | null, labelSmoothing: number): Tensor {
@@ -123,7 +106,7 @@ function softLosses(x: Tensor, target: Tensor, weight: Tensor | null, labelSmoot
   const classes = x.shape[axis]!;
   const smooth = labelSmoothing === 0 ? target : target.mul(1 - labelSmoothing).add(labelSmoothing / classes);
   const perClass = x.shape.map((_, i) => (i === axis ? classes : 1));
-  const share = weight === null ? smooth : smooth.mul(weight.reshape(perClass));
+  const share = times(smooth, weight === null ? null : weight.reshape(perClass));
   return x.logSoftmax(axis).mul(share).sum(axis).neg();
 }
 
@@ -141,30 +124,21 @@ export function checkClasses(op: string, x: Tensor, target: Tensor): void {
       `scores ${show(x.shape)} and targets ${show(target.shape)} do not fit`,
       "expected [N,C] and [N], [N,C,d1,…] and [N,d1,…], or [C] and []",
     );
-  if (target.dtype !== "int32")
-    throw new DTypeError(op, `the classes have dtype ${target.dtype}`, 'convert them with .to("int32")');
+  checkInt32(op, target);
 }
 
 /**
  * The cross-entropy of `softmax(x)` and a target: `x [N, C]`, `[N, C, d1, …]` or `[C]`, and int32 classes of this shape without `C`, or
  * the probabilities of all classes in the shape of `x`. The class weights are a buffer, saved as `weight`.
  */
-export class CrossEntropyLoss extends Loss<CrossEntropyOptions> {
-  readonly weight: Buffer | null = this.options.weight as Buffer | null;
-
-  constructor(options: CrossEntropyOptions = {}) {
-    super(crossEntropy, readCrossEntropy("CrossEntropyLoss", options));
-  }
+export class CrossEntropyLoss extends lossClass("CrossEntropyLoss", crossEntropy) {
+  declare readonly weight: Buffer | null;
 }
 
 /**
  * The negative log-probability of the target: `x [N, C]`, `[N, C, d1, …]` or `[C]` holds log-probabilities, and the int32 target classes of
  * this shape without `C`. The class weights are a buffer, saved as `weight`.
  */
-export class NLLLoss extends Loss<NLLLossOptions> {
-  readonly weight: Buffer | null = this.options.weight as Buffer | null;
-
-  constructor(options: NLLLossOptions = {}) {
-    super(nllLoss, readNLL("NLLLoss", options));
-  }
+export class NLLLoss extends lossClass("NLLLoss", nllLoss) {
+  declare readonly weight: Buffer | null;
 }

@@ -139,7 +139,7 @@ describe("ctcLoss", () => {
       ],
       [
         () => ctcLoss(x, randn([2, 2]), [5, 5], [2, 2]),
-        'ctcLoss: the targets have dtype float32; convert them with .to("int32")',
+        'ctcLoss: the classes have dtype float32; convert them with .to("int32")',
       ],
       [() => ctcLoss(x, t, [5, 5], [2, 2], { blank: 3 }), "ctcLoss: blank 3 is no class; use 0 to 2"],
       [() => ctcLoss(x, t, [6, 5], [2, 2]), "ctcLoss: inputLengths must be integers from 0 to 5, got 6"],

@@ -1,19 +1,17 @@
 import {
   ArgumentError,
   cat,
-  DTypeError,
   fromTypedArray,
   full,
   hostArray,
   type Reduction,
   ShapeError,
-  scope,
   show,
   stack,
   Tensor,
   where,
 } from "@descent/core";
-import { Loss, type LossOptions, reader, reduce } from "./loss.ts";
+import { checkInt32, type LossOptions, loss, lossClass } from "./loss.ts";
 
 /** Options of `ctcLoss`. */
 export interface CTCLossOptions extends LossOptions {
@@ -28,7 +26,7 @@ export interface CTCLossOptions extends LossOptions {
 /** One length per sample: numbers, an int32 tensor, or one number for a sample without a batch. */
 export type Lengths = Tensor | readonly number[] | number;
 
-const readCTC = reader<CTCLossOptions>({ reduction: "mean", blank: 0, zeroInfinity: false });
+const OP = "ctcLoss";
 
 /** Stands for the logarithm of 0: small enough to vanish beside every path, and finite, so that no difference of two is NaN. */
 const NEVER = -1e30;
@@ -41,56 +39,45 @@ const NEVER = -1e30;
  * the rows. The gradient is that of `logSoftmax` included, as in PyTorch: `exp(logProbs)` minus the share of each class. Where a
  * target does not fit the loss is ∞, and the gradient tells nothing.
  */
-export function ctcLoss(
-  logProbs: Tensor,
-  targets: Tensor,
-  inputLengths: Lengths,
-  targetLengths: Lengths,
-  options?: CTCLossOptions,
-): Tensor {
-  const op = "ctcLoss";
-  const { reduction, blank, zeroInfinity } = readCTC(op, options);
-  if (logProbs.ndim !== 2 && logProbs.ndim !== 3)
-    throw new ShapeError(op, `log-probabilities of shape ${show(logProbs.shape)}`, "expected [T,N,C] or [T,C]");
-  if (targets.dtype !== "int32")
-    throw new DTypeError(op, `the targets have dtype ${targets.dtype}`, 'convert them with .to("int32")');
-  return scope(() => {
+export const ctcLoss = loss<
+  CTCLossOptions,
+  [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths]
+>(
+  OP,
+  { blank: 0, zeroInfinity: false },
+  ({ reduction, blank, zeroInfinity }, logProbs, targets, inputLengths, targetLengths) => {
+    if (logProbs.ndim !== 2 && logProbs.ndim !== 3)
+      throw new ShapeError(OP, `log-probabilities of shape ${show(logProbs.shape)}`, "expected [T,N,C] or [T,C]");
+    checkInt32(OP, targets);
     const isBatch = logProbs.ndim === 3;
     const rows = isBatch ? logProbs : logProbs.unsqueeze(1);
     const [T, N, C] = rows.shape as [number, number, number];
     if (!(Number.isInteger(blank) && blank >= 0 && blank < C))
-      throw new ArgumentError(op, `blank ${blank} is no class`, `use 0 to ${C - 1}`);
-    const inputs = lengthsOf(op, "inputLengths", inputLengths, N, T);
-    const sizes = lengthsOf(op, "targetLengths", targetLengths, N);
-    const labels = padded(op, isBatch ? targets : targets.unsqueeze(0), sizes, blank);
+      throw new ArgumentError(OP, `blank ${blank} is no class`, `use 0 to ${C - 1}`);
+    const inputs = lengthsOf("inputLengths", inputLengths, N, T);
+    const sizes = lengthsOf("targetLengths", targetLengths, N);
+    const labels = padded(isBatch ? targets : targets.unsqueeze(0), sizes, blank);
     const losses = pathCosts(rows, labels, inputs, sizes, blank);
     const isPossible = losses.lt(-NEVER / 2);
     const costs = where(isPossible, losses.add(slack(rows, inputs)), zeroInfinity ? 0 : Number.POSITIVE_INFINITY);
-    if (reduction === "mean")
-      return costs
-        .div(
-          vector(
-            rows,
-            sizes.map((n) => Math.max(1, n)),
-          ),
-        )
-        .mean();
-    return reduce(isBatch ? costs : costs.squeeze(0), reduction);
-  });
-}
+    if (reduction !== "mean") return isBatch ? costs : costs.squeeze(0);
+    const lengths = sizes.map((n) => Math.max(1, n));
+    return costs.div(vector(rows, lengths));
+  },
+);
 
 /** Lengths as numbers, each of which lies in `[0, most]`. */
-function lengthsOf(op: string, name: string, given: Lengths, N: number, most = Number.POSITIVE_INFINITY): number[] {
-  const lengths = given instanceof Tensor ? [...hostArray(op, given).values] : [given].flat();
-  if (lengths.length !== N) throw new ShapeError(op, `${lengths.length} ${name} for a batch of ${N}`, "give one each");
+function lengthsOf(name: string, given: Lengths, N: number, most = Number.POSITIVE_INFINITY): number[] {
+  const lengths = given instanceof Tensor ? [...hostArray(OP, given).values] : [given].flat();
+  if (lengths.length !== N) throw new ShapeError(OP, `${lengths.length} ${name} for a batch of ${N}`, "give one each");
   for (const n of lengths)
     if (!(Number.isInteger(n) && n >= 0 && n <= most))
-      throw new ArgumentError(op, `${name} must be integers from 0 to ${most}, got ${n}`);
+      throw new ArgumentError(OP, `${name} must be integers from 0 to ${most}, got ${n}`);
   return lengths;
 }
 
 /** The targets as `[N, S]`, blank where they end. */
-function padded(op: string, targets: Tensor, sizes: readonly number[], blank: number): Tensor {
+function padded(targets: Tensor, sizes: readonly number[], blank: number): Tensor {
   const [N, S] = [sizes.length, Math.max(0, ...sizes)];
   const total = sizes.reduce((sum, n) => sum + n, 0);
   const { backend } = targets;
@@ -99,7 +86,7 @@ function padded(op: string, targets: Tensor, sizes: readonly number[], blank: nu
     (targets.ndim === 2 ? targets.shape[0] !== N || targets.shape[1]! < S : targets.shape[0] !== total)
   )
     throw new ShapeError(
-      op,
+      OP,
       `targets ${show(targets.shape)} of lengths ${show(sizes)}`,
       `expected [${N},${S}] or [${total}]`,
     );
@@ -180,11 +167,4 @@ const mask = (like: Tensor, inputs: readonly number[], t: number): Tensor =>
     .unsqueeze(1);
 
 /** Connectionist temporal classification (Graves et al. 2006) of the rows of `logProbs` `[T, N, C]`, as `ctcLoss`. */
-export class CTCLoss extends Loss<
-  CTCLossOptions,
-  [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths]
-> {
-  constructor(options: CTCLossOptions = {}) {
-    super(ctcLoss, readCTC("CTCLoss", options));
-  }
-}
+export class CTCLoss extends lossClass("CTCLoss", ctcLoss) {}

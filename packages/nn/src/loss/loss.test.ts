@@ -176,7 +176,7 @@ describe("errors", () => {
     ],
     [
       () => F.marginRankingLoss(a, b, b),
-      "marginRankingLoss: [2,3], [3] and the target [3] have different numbers of axes; reshape() them",
+      "marginRankingLoss: x, y and target [2,3], [3], [3] have different numbers of axes; reshape() them",
     ],
     [
       () => F.tripletMarginLoss(a, b, a),

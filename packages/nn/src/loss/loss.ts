@@ -1,4 +1,14 @@
-import { ArgumentError, Buffer, type Reduction, ShapeError, sameShape, show, Tensor } from "@descent/core";
+import {
+  ArgumentError,
+  Buffer,
+  DTypeError,
+  type Reduction,
+  ShapeError,
+  sameShape,
+  scope,
+  show,
+  Tensor,
+} from "@descent/core";
 import { Module } from "../base.ts";
 import { oneOf, withDefaults } from "../options.ts";
 
@@ -8,57 +18,84 @@ export interface LossOptions {
   readonly reduction?: Reduction;
 }
 
-/** The options of a loss in full. */
-export type Settings<O> = Required<O>;
+/** What most losses compare. */
+type Pair = [x: Tensor, target: Tensor];
 
-/** Reads the options of a loss for whoever bears the name `op`, the function or the class. */
-export type Reader<O> = (op: string, options?: O) => Settings<O>;
+/** A loss as a function. */
+export interface LossFunction<O extends object, I extends readonly unknown[] = Pair> {
+  (...inputs: [...I, options?: O]): Tensor;
+  /** @internal Reads options for whoever bears the name `op`, the function or the class. */
+  readonly read: (op: string, options?: O) => Required<O>;
+}
 
-/** What reads the options of a loss: the one place for its defaults and checks. */
-export const reader =
-  <O extends { readonly reduction?: string }>(
-    defaults: Required<O>,
-    check?: (op: string, options: Required<O>) => void,
-    words: readonly string[] = ["mean", "sum", "none"],
-  ): Reader<O> =>
-  (op, options = {} as O) => {
-    const settings = withDefaults(op, options, defaults);
-    oneOf<string>(op, "reduction", settings.reduction!, words);
+/**
+ * Makes a loss of what it costs each element or sample, which is reduced as the options say; a scalar is all there is to it.
+ *
+ * The one place for defaults and checks of its options.
+ */
+export function loss<O extends { readonly reduction?: string } = LossOptions, I extends readonly unknown[] = Pair>(
+  op: string,
+  defaults: Required<Omit<O, "reduction">>,
+  losses: (settings: Required<O>, ...inputs: I) => Tensor,
+  check?: (op: string, settings: Required<O>) => void,
+  reductions: readonly string[] = ["mean", "sum", "none"],
+): LossFunction<O, I> {
+  const read = (op: string, options = {} as O): Required<O> => {
+    const settings = withDefaults(op, options, { reduction: "mean", ...defaults } as unknown as Required<O>);
+    oneOf<string>(op, "reduction", settings.reduction!, reductions);
     check?.(op, settings);
     return settings;
   };
+  const count = losses.length - 1;
+  const compute = (...args: [...I, options?: O]): Tensor => {
+    const settings = read(op, args[count] as O | undefined);
+    return scope(() => reduce(losses(settings, ...(args.slice(0, count) as unknown as I)), settings.reduction!));
+  };
+  return Object.assign(compute, { read });
+}
 
-/** Losses that know no option but the reduction. */
-export const readReduction = reader<LossOptions>({ reduction: "mean" });
+const reduce = (losses: Tensor, reduction: string): Tensor =>
+  reduction === "none" || losses.ndim === 0 ? losses : reduction === "sum" ? losses.sum() : losses.mean();
 
-/** A loss as a module. Tensors among its options are its buffers, which a subclass names in fields. */
-export abstract class Loss<
-  O extends object = LossOptions,
-  I extends readonly unknown[] = [x: Tensor, target: Tensor],
-> extends Module {
-  readonly #loss: (...inputs: [...I, options: Settings<O>]) => Tensor;
-  readonly #options: Settings<O>;
+/**
+ * A loss as a module. What is neither number, word nor truth among its options is a field: a module, a tensor as a buffer, or the `null` in
+ * its place.
+ */
+export abstract class Loss<O extends object = LossOptions, I extends readonly unknown[] = Pair> extends Module {
+  readonly #loss: (...inputs: [...I, options: Required<O>]) => Tensor;
+  readonly #options: Required<O>;
 
   /** The function that the module calls, and the options with which it does. */
-  protected constructor(loss: (...inputs: [...I, options: Settings<O>]) => Tensor, settings: Settings<O>) {
+  protected constructor(loss: (...inputs: [...I, options: Required<O>]) => Tensor, settings: Required<O>) {
     super();
-    const owned = Object.entries(settings).map(([name, v]) => [name, v instanceof Tensor ? new Buffer(v) : v]);
+    const held = Object.entries(settings).filter(([, value]) => /object|function/.test(typeof value));
+    const fields = Object.fromEntries(held.map(([name, x]) => [name, x instanceof Tensor ? new Buffer(x) : x])) as O;
+    Object.assign(this, fields);
     this.#loss = loss;
-    this.#options = Object.fromEntries(owned) as Settings<O>;
+    this.#options = { ...settings, ...fields };
   }
 
   forward(...inputs: I): Tensor {
     return this.#loss(...inputs, this.#options);
   }
 
-  protected get options(): Settings<O> {
+  protected get options(): Required<O> {
     return this.#options;
   }
 }
 
-/** What the losses of elements or samples come to. */
-export const reduce = (losses: Tensor, reduction: Reduction): Tensor =>
-  reduction === "none" ? losses : reduction === "mean" ? losses.mean() : losses.sum();
+/** The base class of a loss with a name of its own. */
+export const lossClass = <O extends object, I extends readonly unknown[]>(
+  name: string,
+  loss: LossFunction<O, I>,
+): (new (
+  options?: O,
+) => Loss<O, I>) =>
+  class extends Loss<O, I> {
+    constructor(options?: O) {
+      super(loss, loss.read(name, options));
+    }
+  };
 
 /** Throws where a target has not the shape of the input. */
 export function checkSame(op: string, x: Tensor, target: Tensor): void {
@@ -68,6 +105,21 @@ export function checkSame(op: string, x: Tensor, target: Tensor): void {
       `the input ${show(x.shape)} and the target ${show(target.shape)} differ`,
       "reshape() one of them",
     );
+}
+
+/** Throws where tensors have different numbers of axes. */
+export function checkAxes(op: string, names: string, tensors: readonly Tensor[]): void {
+  if (tensors.some(({ ndim }) => ndim !== tensors[0]!.ndim))
+    throw new ShapeError(
+      op,
+      `${names} ${tensors.map((x) => show(x.shape)).join(", ")} have different numbers of axes`,
+      "reshape() them",
+    );
+}
+
+/** Throws unless the targets are classes. */
+export function checkInt32(op: string, { dtype }: Tensor): void {
+  if (dtype !== "int32") throw new DTypeError(op, `the classes have dtype ${dtype}`, 'convert them with .to("int32")');
 }
 
 /** Throws unless `value` is above `limit`, or at it where `orEqual` says so. */

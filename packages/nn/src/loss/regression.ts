@@ -1,30 +1,22 @@
-import { mseLoss as meanSquaredError, scope, type Tensor } from "@descent/core";
-import { checkAbove, checkSame, Loss, type LossOptions, reader, readReduction, reduce } from "./loss.ts";
+import { mseLoss as meanSquaredError, type Tensor } from "@descent/core";
+import { checkAbove, checkSame, type LossOptions, loss, lossClass } from "./loss.ts";
 
 /** The squared differences of two tensors of one shape. */
-export const mseLoss = (x: Tensor, target: Tensor, options?: LossOptions): Tensor =>
-  meanSquaredError(x, target, readReduction("mseLoss", options).reduction);
+export const mseLoss = loss("mseLoss", {}, ({ reduction }, x, target) => meanSquaredError(x, target, reduction));
 
 /** The squared differences of two tensors of one shape. */
-export class MSELoss extends Loss {
-  constructor(options: LossOptions = {}) {
-    super(mseLoss, readReduction("MSELoss", options));
-  }
+export class MSELoss extends lossClass("MSELoss", mseLoss) {}
+
+function difference(op: string, x: Tensor, target: Tensor): Tensor {
+  checkSame(op, x, target);
+  return x.sub(target);
 }
 
 /** The absolute differences of two tensors of one shape; the gradient at 0 is 0. */
-export function l1Loss(x: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  const { reduction } = readReduction("l1Loss", options);
-  checkSame("l1Loss", x, target);
-  return scope(() => reduce(x.sub(target).abs(), reduction));
-}
+export const l1Loss = loss("l1Loss", {}, (_, x, target) => difference("l1Loss", x, target).abs());
 
 /** The absolute differences of two tensors of one shape. */
-export class L1Loss extends Loss {
-  constructor(options: LossOptions = {}) {
-    super(l1Loss, readReduction("L1Loss", options));
-  }
-}
+export class L1Loss extends lossClass("L1Loss", l1Loss) {}
 
 /** `d²/2` of a difference `d` up to `±bound`, and a straight line beyond. */
 function huber(d: Tensor, bound: number): Tensor {
@@ -39,23 +31,16 @@ export interface HuberLossOptions extends LossOptions {
   readonly delta?: number;
 }
 
-const readHuber = reader<HuberLossOptions>({ reduction: "mean", delta: 1 }, (op, { delta }) =>
-  checkAbove(op, "delta", delta, 0),
+/** `d²/2` of the differences `d` of two tensors of one shape up to `delta`, `delta·(|d| − delta/2)` beyond (Huber 1964). */
+export const huberLoss = loss<HuberLossOptions>(
+  "huberLoss",
+  { delta: 1 },
+  ({ delta }, x, target) => huber(difference("huberLoss", x, target), delta),
+  (op, { delta }) => checkAbove(op, "delta", delta, 0),
 );
 
 /** `d²/2` of the differences `d` of two tensors of one shape up to `delta`, `delta·(|d| − delta/2)` beyond (Huber 1964). */
-export function huberLoss(x: Tensor, target: Tensor, options?: HuberLossOptions): Tensor {
-  const { reduction, delta } = readHuber("huberLoss", options);
-  checkSame("huberLoss", x, target);
-  return scope(() => reduce(huber(x.sub(target), delta), reduction));
-}
-
-/** `d²/2` of the differences `d` of two tensors of one shape up to `delta`, `delta·(|d| − delta/2)` beyond (Huber 1964). */
-export class HuberLoss extends Loss<HuberLossOptions> {
-  constructor(options: HuberLossOptions = {}) {
-    super(huberLoss, readHuber("HuberLoss", options));
-  }
-}
+export class HuberLoss extends lossClass("HuberLoss", huberLoss) {}
 
 /** Options of `smoothL1Loss`. */
 export interface SmoothL1LossOptions extends LossOptions {
@@ -63,21 +48,16 @@ export interface SmoothL1LossOptions extends LossOptions {
   readonly beta?: number;
 }
 
-const readSmoothL1 = reader<SmoothL1LossOptions>({ reduction: "mean", beta: 1 }, (op, { beta }) =>
-  checkAbove(op, "beta", beta, 0, true),
+/** `d²/(2·beta)` of the differences `d` of two tensors of one shape up to `beta`, `|d| − beta/2` beyond (Girshick 2015). */
+export const smoothL1Loss = loss<SmoothL1LossOptions>(
+  "smoothL1Loss",
+  { beta: 1 },
+  ({ beta }, x, target) => {
+    const d = difference("smoothL1Loss", x, target);
+    return beta === 0 ? d.abs() : huber(d, beta).div(beta);
+  },
+  (op, { beta }) => checkAbove(op, "beta", beta, 0, true),
 );
 
 /** `d²/(2·beta)` of the differences `d` of two tensors of one shape up to `beta`, `|d| − beta/2` beyond (Girshick 2015). */
-export function smoothL1Loss(x: Tensor, target: Tensor, options?: SmoothL1LossOptions): Tensor {
-  const { reduction, beta } = readSmoothL1("smoothL1Loss", options);
-  checkSame("smoothL1Loss", x, target);
-  if (beta === 0) return l1Loss(x, target, { reduction });
-  return scope(() => reduce(huber(x.sub(target), beta).div(beta), reduction));
-}
-
-/** `d²/(2·beta)` of the differences `d` of two tensors of one shape up to `beta`, `|d| − beta/2` beyond (Girshick 2015). */
-export class SmoothL1Loss extends Loss<SmoothL1LossOptions> {
-  constructor(options: SmoothL1LossOptions = {}) {
-    super(smoothL1Loss, readSmoothL1("SmoothL1Loss", options));
-  }
-}
+export class SmoothL1Loss extends lossClass("SmoothL1Loss", smoothL1Loss) {}
