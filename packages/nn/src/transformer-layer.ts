@@ -40,7 +40,7 @@ export const LAYER: Required<TransformerLayerOptions> = {
   generator: defaultGenerator,
 };
 
-/** What a layer is made of, in the order in which PyTorch draws the weights. */
+/** What a layer is made of. Its fields are in the order in which PyTorch draws the weights. */
 interface Parts {
   readonly attention: () => MultiheadAttention;
   readonly linear1: () => Linear;
@@ -48,6 +48,8 @@ interface Parts {
   readonly norm: () => LayerNorm;
   readonly dropout: () => Dropout;
 }
+
+const ACTIVATIONS: Record<"relu" | "gelu", (x: Tensor) => Tensor> = { relu, gelu };
 
 type Make<L> = new (dModel: number, nhead: number, options: TransformerLayerOptions) => L;
 
@@ -64,13 +66,13 @@ abstract class TransformerLayer extends Module {
     this.#options = withDefaults(op, options, LAYER);
     const { dimFeedforward, activation } = this.#options;
     checkSizes(op, { dModel, nhead, dimFeedforward });
-    if (typeof activation !== "function") oneOf(op, "activation", activation, ["relu", "gelu"]);
+    if (typeof activation !== "function") oneOf(op, "activation", activation, Object.keys(ACTIVATIONS));
     this.#dModel = dModel;
     this.#nhead = nhead;
   }
 
   /** @internal */
-  protected parts(): Parts {
+  protected get make(): Parts {
     const { dimFeedforward, dropout, layerNormEps, batchFirst, bias, generator } = this.#options;
     const dModel = this.#dModel;
     return {
@@ -94,18 +96,17 @@ abstract class TransformerLayer extends Module {
         return normFirst ? x.add(change(norm.call(x))) : norm.call(x.add(change(x)));
       }, x);
     // What nobody else can have got hold of is freed before a collector could find it.
-    return this.#isQuiet() ? scope(run) : run();
+    const isQuiet = typeof this.#options.activation !== "function" && this.children().every(keepsNothing);
+    return isQuiet ? scope(run) : run();
   }
 
   /** @internal */
   protected feedforward(x: Tensor): Tensor {
     const { linear1, dropout, linear2 } = this;
     const { activation } = this.#options;
-    let hidden: Tensor;
-    if (typeof activation === "function") hidden = activation(linear1.call(x));
-    else if (activation === "gelu") hidden = gelu(linear1.call(x));
-    else hidden = keepsNothing(linear1) ? linear1.call(x, "relu") : relu(linear1.call(x));
-    return linear2.call(dropout.call(hidden));
+    const activate = typeof activation === "function" ? activation : ACTIVATIONS[activation];
+    const isOne = activation === "relu" && keepsNothing(linear1);
+    return linear2.call(dropout.call(isOne ? linear1.call(x, "relu") : activate(linear1.call(x))));
   }
 
   /** @internal Another layer with the same options and values. */
@@ -122,10 +123,6 @@ abstract class TransformerLayer extends Module {
     copy.to(backend).to(dtype).train(this.training).loadStateDict(this.stateDict());
     for (const [i, parameter] of copy.parameters().entries()) parameter.requiresGrad = parameters[i]!.requiresGrad;
     return copy;
-  }
-
-  #isQuiet(): boolean {
-    return typeof this.#options.activation !== "function" && this.children().every(keepsNothing);
   }
 }
 
@@ -147,26 +144,17 @@ export interface TransformerEncoderLayerCall {
  * `[N, S, dModel]`, or `[S, dModel]`, to the same shape.
  */
 export class TransformerEncoderLayer extends TransformerLayer {
-  readonly selfAttn: MultiheadAttention;
-  readonly linear1: Linear;
-  readonly dropout: Dropout;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
-  readonly dropout1: Dropout;
-  readonly dropout2: Dropout;
+  readonly selfAttn = this.make.attention();
+  readonly linear1 = this.make.linear1();
+  readonly dropout = this.make.dropout();
+  readonly linear2 = this.make.linear2();
+  readonly norm1 = this.make.norm();
+  readonly norm2 = this.make.norm();
+  readonly dropout1 = this.make.dropout();
+  readonly dropout2 = this.make.dropout();
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super("TransformerEncoderLayer", dModel, nhead, options);
-    const { attention, linear1, linear2, norm, dropout } = this.parts();
-    this.selfAttn = attention();
-    this.linear1 = linear1();
-    this.dropout = dropout();
-    this.linear2 = linear2();
-    this.norm1 = norm();
-    this.norm2 = norm();
-    this.dropout1 = dropout();
-    this.dropout2 = dropout();
   }
 
   forward(src: Tensor, options: TransformerEncoderLayerCall = {}): Tensor {
@@ -220,32 +208,20 @@ export const DECODER_CALL: Required<TransformerDecoderCall> = {
  * target `[T, N, dModel]` and memory `[S, N, dModel]`, with `batchFirst` `[N, …]`, or without `N`, to the shape of the target.
  */
 export class TransformerDecoderLayer extends TransformerLayer {
-  readonly selfAttn: MultiheadAttention;
-  readonly multiheadAttn: MultiheadAttention;
-  readonly linear1: Linear;
-  readonly dropout: Dropout;
-  readonly linear2: Linear;
-  readonly norm1: LayerNorm;
-  readonly norm2: LayerNorm;
-  readonly norm3: LayerNorm;
-  readonly dropout1: Dropout;
-  readonly dropout2: Dropout;
-  readonly dropout3: Dropout;
+  readonly selfAttn = this.make.attention();
+  readonly multiheadAttn = this.make.attention();
+  readonly linear1 = this.make.linear1();
+  readonly dropout = this.make.dropout();
+  readonly linear2 = this.make.linear2();
+  readonly norm1 = this.make.norm();
+  readonly norm2 = this.make.norm();
+  readonly norm3 = this.make.norm();
+  readonly dropout1 = this.make.dropout();
+  readonly dropout2 = this.make.dropout();
+  readonly dropout3 = this.make.dropout();
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super("TransformerDecoderLayer", dModel, nhead, options);
-    const { attention, linear1, linear2, norm, dropout } = this.parts();
-    this.selfAttn = attention();
-    this.multiheadAttn = attention();
-    this.linear1 = linear1();
-    this.dropout = dropout();
-    this.linear2 = linear2();
-    this.norm1 = norm();
-    this.norm2 = norm();
-    this.norm3 = norm();
-    this.dropout1 = dropout();
-    this.dropout2 = dropout();
-    this.dropout3 = dropout();
   }
 
   forward(tgt: Tensor, memory: Tensor, options: TransformerDecoderCall = {}): Tensor {
