@@ -159,7 +159,7 @@ describe("batch normalisation", () => {
       "BatchNorm1d: expected [N,C] or [N,C,L] with C = 3, got [3]",
     );
     expect(() => layer.call(ones([1, 3, 1, 1]))).toThrow(
-      "batchNorm: expected more than 1 value per channel when training, got [1,3,1,1] (in BatchNorm2d); use a larger batch, or eval()",
+      "batchNorm: expected more than 1 value per channel, got [1,3,1,1] (in BatchNorm2d); use a larger input, or eval() with running statistics",
     );
     expect(Object.values(layer.stateDict()).map(values)).toEqual(before);
     expect(layer.eval().call(ones([1, 3, 1, 1])).shape).toEqual([1, 3, 1, 1]);
@@ -174,7 +174,7 @@ describe("batch normalisation", () => {
     const { batchNorm } = functional;
     expect(() => batchNorm(ones([3]), null, null)).toThrow("batchNorm: expected [N,C,…], got [3]");
     expect(() => batchNorm(ones([3, 2]), null, null)).toThrow(
-      "batchNorm: there are no running statistics; pass training: true to use the batch's",
+      "batchNorm: there are no running statistics; pass them, or use those of the input",
     );
     expect(() => batchNorm(ones([3, 2]), new Buffer(ones([3])), null, { training: true })).toThrow(
       "batchNorm: running statistics [3] for an input [3,2]",

@@ -1,13 +1,6 @@
-import { type Buffer, batchNorm as batchNormOp, noGrad, ShapeError, scope, show, type Tensor } from "@descent/core";
+import { type Buffer, scope, type Tensor } from "@descent/core";
 import { withDefaults } from "./options.ts";
-import {
-  checkStatistics,
-  follow,
-  type NormConstants,
-  RunningNorm,
-  type RunningNormOptions,
-  withStatistics,
-} from "./running-norm.ts";
+import { type NormConstants, normalizeChannels, RunningNorm, type RunningNormOptions } from "./running-norm.ts";
 
 /** Options of `batchNorm`. */
 export interface FunctionalBatchNormOptions {
@@ -34,32 +27,14 @@ export function batchNorm(
   runningVar: Buffer | null,
   options: FunctionalBatchNormOptions = {},
 ): Tensor {
-  const { weight, bias, training, momentum, eps } = withDefaults("batchNorm", options, {
+  const { training, ...settings } = withDefaults("batchNorm", options, {
     weight: null,
     bias: null,
     training: false,
     momentum: 0.1,
     eps: 1e-5,
   });
-  if (x.ndim < 2) throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`);
-  checkStatistics("batchNorm", x, [runningMean, runningVar]);
-  if (!training) return scope(() => withStatistics("batchNorm", x, [runningMean, runningVar], weight, bias, eps));
-  const n = x.numel() / x.shape[1]!;
-  if (n === 1)
-    throw new ShapeError(
-      "batchNorm",
-      `expected more than 1 value per channel when training, got ${show(x.shape)}`,
-      "use a larger batch, or eval()",
-    );
-  return scope(() => {
-    const { output, mean, variance } = batchNormOp(x, weight, bias, eps);
-    if (n > 0)
-      noGrad(() => {
-        follow(runningMean, mean, momentum);
-        follow(runningVar, variance.mul(n / (n - 1)), momentum);
-      });
-    return output;
-  });
+  return normalizeChannels("batchNorm", x, { runningMean, runningVar, ...settings }, training, false);
 }
 
 /** Options of `BatchNorm1d` to `BatchNorm3d`. */

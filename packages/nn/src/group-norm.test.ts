@@ -74,7 +74,7 @@ test.each<[() => unknown, string]>([
   ],
   [
     () => new GroupNorm(2, 4).call(ones([2, 6, 2])),
-    "groupNorm: weight and bias of an input [2,6,2] need the shape [6] (in GroupNorm)",
+    "groupNorm: weight or bias [4] for an input [2,6,2] (in GroupNorm)",
   ],
   [() => F.groupNorm(ones([1, 4]), 4), "groupNorm: expected more than 1 value per group, got [1,4]; use fewer groups"],
 ])("rejects what does not fit: %#", (run, message) => {

@@ -2,7 +2,7 @@ import { ArgumentError, layerNorm, type Parameter, ShapeError, scope, show, size
 import { Module } from "./base.ts";
 import { checkSizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
-import { affineOf, checkEps, perChannel } from "./running-norm.ts";
+import { affineOf, checkEps, checkPerChannel, perChannel } from "./running-norm.ts";
 
 /** Options of `groupNorm`. */
 export interface FunctionalGroupNormOptions {
@@ -24,9 +24,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: FunctionalGroup
       "groupNorm",
       `expected [N,C,…] with elements and a multiple of ${numGroups} as C, got ${show(x.shape)}`,
     );
-  for (const p of [weight, bias])
-    if (p !== null && (p.ndim !== 1 || p.numel() !== c))
-      throw new ShapeError("groupNorm", `weight and bias of an input ${show(x.shape)} need the shape [${c}]`);
+  checkPerChannel("groupNorm", "weight or bias", [weight, bias], x);
   const size = (c / numGroups) * sizeOf(space);
   if (n * size === 1)
     throw new ShapeError("groupNorm", `expected more than 1 value per group, got ${show(x.shape)}`, "use fewer groups");

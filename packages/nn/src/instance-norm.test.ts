@@ -100,12 +100,12 @@ test.each<[() => unknown, string]>([
   ],
   [
     () => new InstanceNorm3d(3).eval().call(ones([2, 3, 1, 1, 1])),
-    "instanceNorm: expected more than 1 element per channel, got [2,3,1,1,1] (in InstanceNorm3d); use a larger input",
+    "instanceNorm: expected more than 1 value per channel, got [2,3,1,1,1] (in InstanceNorm3d); use a larger input, or eval() with running statistics",
   ],
   [() => F.instanceNorm(ones([3])), "instanceNorm: expected [N,C,…], got [3]"],
   [
     () => F.instanceNorm(ones([2, 3, 4]), { useInputStats: false }),
-    "instanceNorm: there are no running statistics; pass useInputStats: true to use the batch's",
+    "instanceNorm: there are no running statistics; pass them, or use those of the input",
   ],
   [
     () => F.instanceNorm(ones([2, 3, 4]), { runningMean: new Buffer(ones([2])) }),

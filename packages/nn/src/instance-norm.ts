@@ -1,14 +1,6 @@
-import { type Buffer, batchNorm, noGrad, ShapeError, scope, show, sizeOf, type Tensor } from "@descent/core";
+import type { Buffer, Tensor } from "@descent/core";
 import { withDefaults } from "./options.ts";
-import {
-  checkStatistics,
-  follow,
-  type NormConstants,
-  perChannel,
-  RunningNorm,
-  type RunningNormOptions,
-  withStatistics,
-} from "./running-norm.ts";
+import { type NormConstants, normalizeChannels, RunningNorm, type RunningNormOptions } from "./running-norm.ts";
 
 /** Options of `instanceNorm`. */
 export interface FunctionalInstanceNormOptions {
@@ -33,42 +25,16 @@ export interface FunctionalInstanceNormOptions {
  * samples of their means and unbiased variances.
  */
 export function instanceNorm(x: Tensor, options: FunctionalInstanceNormOptions = {}): Tensor {
-  const { runningMean, runningVar, weight, bias, useInputStats, momentum, eps } = withDefaults(
-    "instanceNorm",
-    options,
-    {
-      runningMean: null,
-      runningVar: null,
-      weight: null,
-      bias: null,
-      useInputStats: true,
-      momentum: 0.1,
-      eps: 1e-5,
-    },
-  );
-  if (x.ndim < 2) throw new ShapeError("instanceNorm", `expected [N,C,…], got ${show(x.shape)}`);
-  checkStatistics("instanceNorm", x, [runningMean, runningVar]);
-  if (!useInputStats)
-    return scope(() => withStatistics("instanceNorm", x, [runningMean, runningVar], weight, bias, eps));
-  const [n, c, ...space] = x.shape as [number, number, ...number[]];
-  const size = sizeOf(space);
-  if (size === 1)
-    throw new ShapeError(
-      "instanceNorm",
-      `expected more than 1 element per channel, got ${show(x.shape)}`,
-      "use a larger input",
-    );
-  return scope(() => {
-    // One batch of one sample, of which every channel of every sample is a channel.
-    const { output, mean, variance } = batchNorm(x.reshape([1, n * c, ...space]), null, null, eps);
-    if (x.numel() > 0)
-      noGrad(() => {
-        const average = (t: Tensor): Tensor => t.reshape([n, c]).mean(0);
-        follow(runningMean, average(mean), momentum);
-        follow(runningVar, average(variance).mul(size / (size - 1)), momentum);
-      });
-    return perChannel(output.reshape(x.shape), weight, bias);
+  const { useInputStats, ...settings } = withDefaults("instanceNorm", options, {
+    runningMean: null,
+    runningVar: null,
+    weight: null,
+    bias: null,
+    useInputStats: true,
+    momentum: 0.1,
+    eps: 1e-5,
   });
+  return normalizeChannels("instanceNorm", x, settings, useInputStats, true);
 }
 
 /** Options of `InstanceNorm1d` to `InstanceNorm3d`. */

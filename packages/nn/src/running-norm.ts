@@ -1,10 +1,13 @@
 import {
   ArgumentError,
   type Buffer,
+  batchNorm,
+  noGrad,
   ones,
   type Parameter,
   type Shape,
   ShapeError,
+  sameShape,
   scope,
   show,
   type Tensor,
@@ -106,39 +109,74 @@ export abstract class RunningNorm extends Module {
   }
 }
 
-/** Throws unless the statistics that are there have one element per channel. */
-export function checkStatistics(op: string, x: Tensor, statistics: readonly (Tensor | null)[]): void {
-  for (const statistic of statistics)
-    if (statistic !== null && (statistic.ndim !== 1 || statistic.numel() !== x.shape[1]))
-      throw new ShapeError(op, `running statistics ${show(statistic.shape)} for an input ${show(x.shape)}`);
+/** Throws unless the tensors that are there have one element per channel. */
+export function checkPerChannel(op: string, name: string, tensors: readonly (Tensor | null)[], x: Tensor): void {
+  for (const tensor of tensors)
+    if (tensor !== null && !sameShape(tensor.shape, [x.shape[1]!]))
+      throw new ShapeError(op, `${name} ${show(tensor.shape)} for an input ${show(x.shape)}`);
 }
 
-/** Moves a running statistic towards that of a batch. */
-export function follow(running: Buffer | null, statistic: Tensor, momentum: number | Tensor): void {
-  if (running === null) return;
-  const rest = typeof momentum === "number" ? 1 - momentum : momentum.neg().add(1);
-  running.assign(running.mul(rest).add(statistic.reshape(running.shape).mul(momentum)));
+/** The tensors and constants of a batch or instance norm. */
+export interface ChannelNorm {
+  readonly runningMean: Buffer | null;
+  readonly runningVar: Buffer | null;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly momentum: number | Tensor;
+  readonly eps: number;
 }
 
-/** With running statistics the normalisation is one scale and one shift per channel. */
-export function withStatistics(
+/**
+ * Normalises the channels of `[N, C, …]`, those of every sample by themselves where `isEach`, with running statistics, which move where
+ * `follows`: then those of the input count.
+ */
+export function normalizeChannels(
   op: string,
   x: Tensor,
-  [mean, variance]: readonly [mean: Tensor | null, variance: Tensor | null],
-  weight: Tensor | null,
-  bias: Tensor | null,
-  eps: number,
+  { runningMean, runningVar, weight, bias, momentum, eps }: ChannelNorm,
+  follows: boolean,
+  isEach: boolean,
 ): Tensor {
-  if (mean === null || variance === null)
-    throw new ArgumentError(
+  if (x.ndim < 2) throw new ShapeError(op, `expected [N,C,…], got ${show(x.shape)}`);
+  checkPerChannel(op, "running statistics", [runningMean, runningVar], x);
+  if (!follows) {
+    if (runningMean === null || runningVar === null)
+      throw new ArgumentError(op, "there are no running statistics", "pass them, or use those of the input");
+    // Then the normalisation is one scale and one shift per channel.
+    return scope(() => {
+      const inverse = runningVar.add(eps).rsqrt();
+      const scale = weight === null ? inverse : inverse.mul(weight);
+      const shift = runningMean.mul(scale);
+      return perChannel(x, scale, bias === null ? shift.neg() : bias.sub(shift));
+    });
+  }
+  const [n, c, ...space] = x.shape as [number, number, ...number[]];
+  const rows = isEach ? n * c : c;
+  const size = x.numel() / rows;
+  if (size === 1)
+    throw new ShapeError(
       op,
-      "there are no running statistics",
-      `pass ${op === "batchNorm" ? "training" : "useInputStats"}: true to use the batch's`,
+      `expected more than 1 value per channel, got ${show(x.shape)}`,
+      "use a larger input, or eval() with running statistics",
     );
-  const inverse = variance.add(eps).rsqrt();
-  const scale = weight === null ? inverse : inverse.mul(weight);
-  const shift = bias === null ? mean.mul(scale).neg() : bias.sub(mean.mul(scale));
-  return perChannel(x, scale, shift);
+  return scope(() => {
+    // One batch of one sample, of which every channel of every sample is a channel.
+    const { output, mean, variance } = isEach
+      ? batchNorm(x.reshape([1, rows, ...space]), null, null, eps)
+      : batchNorm(x, weight, bias, eps);
+    const follow = (running: Buffer | null, statistic: Tensor): void => {
+      if (running === null) return;
+      const average = isEach ? statistic.reshape([n, c]).mean(0) : statistic.reshape([c]);
+      const rest = typeof momentum === "number" ? 1 - momentum : momentum.neg().add(1);
+      running.assign(running.mul(rest).add(average.mul(momentum)));
+    };
+    if (size > 0)
+      noGrad(() => {
+        follow(runningMean, mean);
+        follow(runningVar, variance.mul(size / (size - 1)));
+      });
+    return isEach ? perChannel(output.reshape(x.shape), weight, bias) : output;
+  });
 }
 
 /** `x [N, C, …]` times a scale and plus a shift per channel. */
