@@ -6,6 +6,7 @@ import {
   fromTypedArray,
   type Shape,
   show,
+  sizeOf,
   type Tensor,
   type TypedArray,
 } from "@descent/core";
@@ -27,24 +28,26 @@ const MAX_HEADER = 100_000_000;
 
 const NAMES: Record<DType, string> = { float64: "F64", float32: "F32", int32: "I32", bool: "BOOL" };
 
-interface Format {
-  readonly bytes: number;
-  readonly dtype: DType;
-  /** The elements, or `null` where one of them does not fit. */
-  readonly read: (bytes: ArrayBuffer) => TypedArray | null;
-}
+type NumericArray = Parameters<typeof fromTypedArray>[0];
+
+/** What elements become, the array of those in the file, and what it stands for, which is `null` where one of them does not fit. */
+type Format = readonly [
+  dtype: DType,
+  array: { readonly BYTES_PER_ELEMENT: number; new (bytes: ArrayBuffer): NumericArray },
+  read?: (array: never) => NumericArray | null,
+];
 
 const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
-  ["F64", { bytes: 8, dtype: "float64", read: (b) => new Float64Array(b) }],
-  ["F32", { bytes: 4, dtype: "float32", read: (b) => new Float32Array(b) }],
-  ["F16", { bytes: 2, dtype: "float32", read: (b) => Float32Array.from(new Uint16Array(b), half) }],
-  ["BF16", { bytes: 2, dtype: "float32", read: brain }],
-  ["I64", { bytes: 8, dtype: "int32", read: long }],
-  ["I32", { bytes: 4, dtype: "int32", read: (b) => new Int32Array(b) }],
-  ["I16", { bytes: 2, dtype: "int32", read: (b) => Int32Array.from(new Int16Array(b)) }],
-  ["I8", { bytes: 1, dtype: "int32", read: (b) => Int32Array.from(new Int8Array(b)) }],
-  ["U8", { bytes: 1, dtype: "int32", read: (b) => Int32Array.from(new Uint8Array(b)) }],
-  ["BOOL", { bytes: 1, dtype: "bool", read: (b) => new Uint8Array(b).map((byte) => (byte === 0 ? 0 : 1)) }],
+  ["F64", ["float64", Float64Array]],
+  ["F32", ["float32", Float32Array]],
+  ["F16", ["float32", Uint16Array, (bits: Uint16Array) => Float32Array.from(bits, half)]],
+  ["BF16", ["float32", Uint16Array, brain]],
+  ["I64", ["int32", BigInt64Array, (longs: BigInt64Array) => (longs.every(isShort) ? longs : null)]],
+  ["I32", ["int32", Int32Array]],
+  ["I16", ["int32", Int16Array]],
+  ["I8", ["int32", Int8Array]],
+  ["U8", ["int32", Uint8Array]],
+  ["BOOL", ["bool", Uint8Array, (bytes: Uint8Array) => bytes.map((byte) => (byte === 0 ? 0 : 1))]],
 ]);
 
 /** The number that 16 bits of IEEE 754 stand for. */
@@ -55,20 +58,11 @@ function half(bits: number): number {
 }
 
 /** The upper halves of float32 numbers. */
-function brain(bytes: ArrayBuffer): Float32Array {
-  return new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer);
+function brain(halves: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
 }
 
-/** Integers of 64 bits whose upper half only repeats the sign. */
-function long(bytes: ArrayBuffer): Int32Array | null {
-  const words = new Int32Array(bytes);
-  const low = new Int32Array(words.length / 2);
-  for (let i = 0; i < low.length; i++) {
-    low[i] = words[2 * i]!;
-    if (words[2 * i + 1] !== low[i]! >> 31) return null;
-  }
-  return low;
-}
+const isShort = (n: bigint): boolean => n === BigInt.asIntN(32, n);
 
 /** The bytes of a file. */
 export function pack(
@@ -129,10 +123,10 @@ export function unpack(op: string, where: string, bytes: Uint8Array): Record<str
   });
   checkCoverage(entries, data.length, fail);
   return Object.fromEntries(
-    entries.map(({ name, format, shape, start, end }) => {
-      const values = format.read(data.slice(start, end).buffer as ArrayBuffer);
-      if (values === null) return fail(`"${name}" holds integers beyond 32 bits`);
-      return [name, fromTypedArray(values, shape, format.dtype)];
+    entries.map(({ name, format: [dtype, Elements, read], shape, start, end }) => {
+      const elements = new Elements(data.slice(start, end).buffer as ArrayBuffer);
+      const values = read ? read(elements as never) : elements;
+      return [name, fromTypedArray(values ?? fail(`"${name}" holds integers beyond 32 bits`), shape, dtype)];
     }),
   );
 }
@@ -167,19 +161,14 @@ const BRACE = 0x7b;
 /** The first key that an object of a valid JSON text has twice, which `JSON.parse` does not mind. */
 function duplicateKey(json: string): string | null {
   const open: Set<string>[] = [];
-  for (let i = 0; i < json.length; i++) {
-    if (json[i] === "{") open.push(new Set());
-    if (json[i] === "}") open.pop();
-    if (json[i] !== '"') continue;
-    const start = i;
-    for (i++; json[i] !== '"'; i++) if (json[i] === "\\") i++;
-    let next = i + 1;
-    while (json[next]?.trim() === "") next++;
-    if (json[next] !== ":") continue;
-    const key = JSON.parse(json.slice(start, i + 1)) as string;
-    if (open.at(-1)!.has(key)) return key;
-    open.at(-1)!.add(key);
-  }
+  for (const [token] of json.matchAll(/[{}]|"[^"\\]*(?:\\.[^"\\]*)*"\s*:?/g))
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (token.endsWith(":")) {
+      const key = JSON.parse(token.slice(0, -1)) as string;
+      if (open.at(-1)!.has(key)) return key;
+      open.at(-1)!.add(key);
+    }
   return null;
 }
 
@@ -197,8 +186,7 @@ function entryOf(name: string, value: unknown, fail: Fail): Entry {
   if (!isSizes(shape)) return fail(`"${name}" has no valid shape`);
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${name}" has no valid data_offsets`);
   const [start, end] = offsets as [number, number];
-  let size = format.bytes;
-  for (const n of shape) size *= n;
+  const size = format[1].BYTES_PER_ELEMENT * sizeOf(shape);
   if (size !== end - start)
     return fail(`"${name}" has ${end - start} bytes, but ${dtype} ${show(shape)} needs ${size}`);
   return { name, format, shape, start, end };
