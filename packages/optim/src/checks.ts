@@ -1,4 +1,4 @@
-import { ArgumentError, Tensor } from "@descent/core";
+import { ArgumentError, show, Tensor } from "@descent/core";
 
 /** What an option may be. */
 export interface Check {
@@ -10,7 +10,8 @@ export interface Check {
 /** A check for every option: one that is forgotten does not compile. */
 export type Checks<O extends object> = { readonly [K in keyof O]-?: Check };
 
-const number = (expected: string, test: (value: number) => boolean): Check => ({
+/** What numbers may be. */
+export const number = (expected: string, test: (value: number) => boolean): Check => ({
   expected,
   test: (value) => typeof value === "number" && test(value),
 });
@@ -51,18 +52,22 @@ export const unknownNames = (options: object, checks: object, prefix = ""): stri
     .map((name) => `${prefix}${name} is unknown (known: ${Object.keys(checks).join(", ")})`);
 
 /** Values that their checks do not accept, in sentences. */
-export function badValues<O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] {
-  const problems: string[] = [];
-  for (const name of Object.keys(checks) as (keyof O & string)[])
-    if (!checks[name].test(options[name]))
-      problems.push(`${prefix}${name} is ${shown(options[name])}, expected ${checks[name].expected}`);
-  return problems;
-}
+export const badValues = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] =>
+  Object.entries<Check>(checks)
+    .map(([name, { expected, test }]) => ({ name, expected, test, value: options[name as keyof O] }))
+    .filter(({ test, value }) => !test(value))
+    .map(({ name, expected, value }) => `${prefix}${name} is ${shown(value)}, expected ${expected}`);
+
+/** Everything that is wrong with options, in sentences. */
+export const problemsOf = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] => [
+  ...unknownNames(options, checks, prefix),
+  ...badValues(options, checks, prefix),
+];
 
 /** Hands on options that are right, and throws with all that is wrong with others. */
 export function checked<O extends object>(op: string, options: O, checks: Checks<O>): O {
   rejectNonObject(op, options, checks);
-  reject(op, [...unknownNames(options, checks), ...badValues(options, checks)]);
+  reject(op, problemsOf(options, checks));
   return options;
 }
 
@@ -81,7 +86,8 @@ export function reject(op: string, problems: readonly string[]): void {
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
-  if (value instanceof Tensor) return `a tensor of shape [${value.shape.join(",")}]`;
+  if (value instanceof Tensor)
+    return `a ${value.dtype} tensor of shape ${show(value.shape)} on "${value.backend.name}"`;
   if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }

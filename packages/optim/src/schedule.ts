@@ -1,5 +1,5 @@
 import { ArgumentError, StateDictError } from "@descent/core";
-import { badValues, count, listOf, nonNegative, unknownNames } from "./checks.ts";
+import { count, listOf, nonNegative, problemsOf } from "./checks.ts";
 
 /** Learning rate at step `t` (0-based) of a group whose initial rate is `base`. Pure, so `t` is its whole checkpoint. */
 export type Schedule = (t: number, base: number) => number;
@@ -66,7 +66,7 @@ export class ScheduleLR {
     const groups = this.#optimizer.paramGroups;
     const rates = listOf(nonNegative, groups.length);
     const checks = { lastEpoch: count, baseLrs: rates, lastLr: rates };
-    const problems = [...unknownNames(dict, checks), ...badValues(dict, checks)];
+    const problems = problemsOf(dict, checks);
     if (problems.length > 0)
       throw new StateDictError(
         `${this.constructor.name}.loadStateDict`,
