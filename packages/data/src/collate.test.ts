@@ -70,17 +70,21 @@ describe("collate", () => {
       [
         [{ x: tensor([1]) }, { x: tensor([1, 2]) }],
         ShapeError,
-        `collate: sample.x has shape [2] in sample 1 and [1] in sample 0; ${remedy}`,
+        `collate: sample.x is a tensor of shape [2] in sample 1 and a tensor of shape [1] in sample 0; ${remedy}`,
       ],
       [
         [new Float32Array(2), new Float32Array(3)],
         ShapeError,
-        `collate: sample has shape [3] in sample 1 and [2] in sample 0; ${remedy}`,
+        `collate: sample is a typed array of length 3 in sample 1 and a typed array of length 2 in sample 0; ${remedy}`,
       ],
-      [[[1], [1, 2]], ArgumentError, `collate: sample has 2 entries in sample 1 and 1 in sample 0; ${remedy}`],
+      [
+        [[1], [1, 2]],
+        ArgumentError,
+        `collate: sample is an array of length 2 in sample 1 and an array of length 1 in sample 0; ${remedy}`,
+      ],
       [[{ a: 1 }, { b: 1 }], ArgumentError, `collate: sample is { b } in sample 1 and { a } in sample 0; ${remedy}`],
-      [[[1], ["a"]], ArgumentError, `collate: sample[0] has kind string in sample 1 and number in sample 0; ${remedy}`],
-      [[1, null], ArgumentError, `collate: sample has no batched form in sample 1: Null; ${remedy}`],
+      [[[1], ["a"]], ArgumentError, `collate: sample[0] is a string in sample 1 and a number in sample 0; ${remedy}`],
+      [[1, null], ArgumentError, `collate: sample has no batched form in sample 1: null; ${remedy}`],
       [[{ at: new Date() }], ArgumentError, `collate: sample.at has no batched form in sample 0: Date; ${remedy}`],
       [[3e9], DTypeError, 'tensor: 3000000000 does not fit into int32; use dtype: "float64"'],
     ];

@@ -23,16 +23,16 @@ export interface MNISTLoadOptions extends MNISTOptions {
 const SIDE = 28;
 const PIXELS = SIDE * SIDE;
 
-/** Name and sha256 of the original files. */
-const FILES = {
-  train: {
-    images: ["train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"],
-    labels: ["train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"],
-  },
-  test: {
-    images: ["t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"],
-    labels: ["t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"],
-  },
+/** The sha256 of the original files: images, and labels. */
+const SHA256 = {
+  train: [
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+  ],
+  t10k: [
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+  ],
 } as const;
 
 /**
@@ -64,23 +64,20 @@ export class MNIST implements Dataset<[image: Tensor, label: number], [images: T
     normalised(options.mean, options.std); // throws before 50 megabytes are read
     const node = await nodeModules();
     const folder = directory ?? packageFolder(node.require);
-    const { images, labels } = FILES[train ? "train" : "test"];
-    const read = async ([name, sha256]: readonly [string, string]): Promise<Uint8Array> => {
-      const path = `${folder}/${name}`;
+    const part = train ? "train" : "t10k";
+    const [images, labels] = SHA256[part];
+    const read = async (name: string, sha256: string): Promise<Uint8Array> => {
+      const path = `${folder}/${part}-${name}-ubyte`;
       const bytes = await node.readFile(path).catch((error: NodeJS.ErrnoException) => {
         const problem = error.code === "ENOENT" ? "is missing" : `cannot be read (${error.code})`;
         throw new DataError("MNIST", `${path} ${problem}`, REINSTALL);
       });
       const actual = node.createHash("sha256").update(bytes).digest("hex");
       if (actual !== sha256)
-        throw new DataError(
-          "MNIST",
-          `${path} is damaged: its ${bytes.length} bytes have sha256 ${actual} instead of ${sha256}`,
-          REINSTALL,
-        );
+        throw new DataError("MNIST", `${path} is damaged: it has sha256 ${actual} instead of ${sha256}`, REINSTALL);
       return bytes;
     };
-    return MNIST.parse(await read(images), await read(labels), options);
+    return MNIST.parse(await read("images-idx3", images), await read("labels-idx1", labels), options);
   }
 
   /** The same from the bytes of two IDX files, wherever they come from: `fetch` in a browser, Fashion-MNIST, digits of your own. */
