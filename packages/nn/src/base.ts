@@ -5,23 +5,20 @@ import {
   ArgumentError,
   type Backend,
   Buffer,
-  DTYPES,
   type DType,
-  DTypeError,
-  isFloat,
   Parameter,
   setLocator,
   type Tensor,
   TensorError,
 } from "@descent/core";
-import { type Answer, answered, type Gradients, watched } from "./backward-hooks.ts";
+import { type Answer, type Gradients, Hooks, register } from "./hooks.ts";
+import { relocate } from "./placement.ts";
 import { listTree, snakeCase, tree } from "./repr.ts";
 import { type LoadOptions, type LoadResult, load, type Slot, type StateDict } from "./state-dict.ts";
 
-type AnyHook = (module: Module, inputs: readonly unknown[], output?: unknown) => unknown;
-type BackwardHook = (module: Module, ...gradients: Gradients[]) => Answer;
-/** Own fields, or the items of an array, by name. */
-type Entries = Iterable<readonly [name: string | number, value: unknown]>;
+/** A field of a module, or an item of an array, by name. */
+type Entry = readonly [name: string | number, value: unknown];
+type Entries = Iterable<Entry>;
 
 /** The modules whose `call` has begun and not ended, the innermost last. */
 const running: Module[] = [];
@@ -35,10 +32,7 @@ const running: Module[] = [];
 export abstract class Module {
   /** Whether layers behave as in training: dropout drops, batch normalisation looks at the batch. Set by `train()` and `eval()`. */
   training = true;
-  readonly #before = new Set<AnyHook>();
-  readonly #after = new Set<AnyHook>();
-  readonly #beforeBackward = new Set<BackwardHook>();
-  readonly #afterBackward = new Set<BackwardHook>();
+  readonly #hooks = new Hooks();
 
   static {
     setLocator(() => {
@@ -55,11 +49,7 @@ export abstract class Module {
   call(...inputs: Parameters<this["forward"]>): ReturnType<this["forward"]> {
     running.push(this);
     try {
-      if (!this.hasHooks) return this.forward(...(inputs as never[])) as ReturnType<this["forward"]>;
-      let args: readonly unknown[] = inputs;
-      for (const hook of this.#before) args = (hook(this, args) ?? args) as readonly unknown[];
-      let output: unknown = this.#forward(args);
-      for (const hook of this.#after) output = hook(this, args, output) ?? output;
+      const output = this.hasHooks ? this.#hooks.run(this, inputs) : this.forward(...(inputs as never[]));
       return output as ReturnType<this["forward"]>;
     } catch (error) {
       if (error instanceof TensorError) error.locate(running[0]!.#pathOf(this));
@@ -77,30 +67,7 @@ export abstract class Module {
 
   /** @internal Whether somebody watches what goes in and out. */
   get hasHooks(): boolean {
-    return this.#before.size + this.#after.size + this.#beforeBackward.size + this.#afterBackward.size > 0;
-  }
-
-  /** `forward`, watched by the backward hooks. */
-  #forward(inputs: readonly unknown[]): unknown {
-    const forward = (inputs: readonly unknown[]): unknown => this.forward(...(inputs as never[]));
-    if (this.#beforeBackward.size + this.#afterBackward.size === 0) return forward(inputs);
-    return watched(
-      "registerFullBackwardHook",
-      inputs,
-      forward,
-      (outputs) => {
-        let gradients = outputs;
-        for (const hook of this.#beforeBackward)
-          gradients = answered("registerFullBackwardPreHook", hook(this, gradients), gradients);
-        return gradients;
-      },
-      (inputs, outputs) => {
-        let gradients = inputs;
-        for (const hook of this.#afterBackward)
-          gradients = answered("registerFullBackwardHook", hook(this, gradients, outputs), gradients);
-        return gradients;
-      },
-    );
+    return this.#hooks.size > 0;
   }
 
   /** @internal Whether a call of the module has begun and not ended. */
@@ -113,7 +80,7 @@ export abstract class Module {
     this: M,
     hook: (module: M, inputs: Parameters<M["forward"]>) => readonly [...Parameters<M["forward"]>] | undefined,
   ): () => void {
-    return register(this.#before, hook as unknown as AnyHook);
+    return register(this.#hooks.before, hook);
   }
 
   /** Calls `hook` after every `forward`; what it returns replaces the output. Returns a function that removes it. */
@@ -125,7 +92,7 @@ export abstract class Module {
       output: ReturnType<M["forward"]>,
     ) => ReturnType<M["forward"]> | undefined,
   ): () => void {
-    return register(this.#after, hook as unknown as AnyHook);
+    return register(this.#hooks.after, hook);
   }
 
   /**
@@ -136,7 +103,7 @@ export abstract class Module {
     this: M,
     hook: (module: M, outputGradients: Gradients) => Answer,
   ): () => void {
-    return register(this.#beforeBackward, hook as unknown as BackwardHook);
+    return register(this.#hooks.beforeBackward, hook);
   }
 
   /**
@@ -147,7 +114,7 @@ export abstract class Module {
     this: M,
     hook: (module: M, inputGradients: Gradients, outputGradients: Gradients) => Answer,
   ): () => void {
-    return register(this.#afterBackward, hook as unknown as BackwardHook);
+    return register(this.#hooks.afterBackward, hook);
   }
 
   /** Puts the module and everything in it into training mode, or out of it. */
@@ -169,7 +136,7 @@ export abstract class Module {
 
   /** All parameters with their paths. One that is used in several places appears under its first path. */
   namedParameters(): [path: string, parameter: Parameter][] {
-    return this.#once((variable) => variable instanceof Parameter);
+    return this.#once(Parameter);
   }
 
   /** All buffers, each once. */
@@ -179,7 +146,7 @@ export abstract class Module {
 
   /** All buffers with their paths. */
   namedBuffers(): [path: string, buffer: Buffer][] {
-    return this.#once((variable) => variable instanceof Buffer);
+    return this.#once(Buffer);
   }
 
   /** The modules in the fields of this one. */
@@ -189,7 +156,7 @@ export abstract class Module {
 
   /** The modules in the fields of this one with their names; those in arrays are `layers.0`, `layers.1`, … */
   namedChildren(): [name: string, child: Module][] {
-    return [...childrenIn(this.members(), "")];
+    return childrenIn(this.members());
   }
 
   /** This module and all in it, each once, outer ones first. */
@@ -219,16 +186,12 @@ export abstract class Module {
 
   /** The parameter at a path. */
   getParameter(path: string): Parameter {
-    const variable = this.slots().get(path)?.variable;
-    if (variable instanceof Parameter) return variable;
-    throw this.#nothingAt(path, "parameter");
+    return this.#variableAt(path, Parameter, "parameter");
   }
 
   /** The buffer at a path. */
   getBuffer(path: string): Buffer {
-    const variable = this.slots().get(path)?.variable;
-    if (variable instanceof Buffer) return variable;
-    throw this.#nothingAt(path, "buffer");
+    return this.#variableAt(path, Buffer, "buffer");
   }
 
   /** Calls `fn` with every module in this one, inner ones first, and with this one last. */
@@ -254,12 +217,7 @@ export abstract class Module {
    * hold the parameters go on.
    */
   to(target: Backend | DType): this {
-    const variables = new Set([...this.slots().values()].map(({ variable }) => variable));
-    const moves = [...variables].filter((variable) =>
-      typeof target === "string" ? isFloat(variable.dtype) && variable.dtype !== target : variable.backend !== target,
-    );
-    checkTarget(target, moves);
-    for (const variable of moves) variable.relocate(target);
+    relocate(new Set([...this.slots().values()].map(({ variable }) => variable)), target);
     return this;
   }
 
@@ -288,7 +246,7 @@ export abstract class Module {
 
   /** The tree of modules, as PyTorch prints it. */
   toString(): string {
-    return tree(this.constructor.name, this.extraRepr(), [...printed(this.members())]);
+    return tree(this.constructor.name, this.extraRepr(), [...this.members()].flatMap(printed));
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
@@ -318,86 +276,63 @@ export abstract class Module {
     );
   }
 
+  #variableAt<T extends Tensor>(path: string, Kind: abstract new (...args: never[]) => T, kind: string): T {
+    const variable = this.slots().get(path)?.variable;
+    if (variable instanceof Kind) return variable;
+    throw this.#nothingAt(path, kind);
+  }
+
   #pathOf(module: Module): string {
     const [path] = this.namedModules().find(([, other]) => other === module) ?? [""];
     const { name } = module.constructor;
     return path === "" ? name : `${path} (${name})`;
   }
 
-  #once<T extends Tensor>(is: (variable: Tensor) => variable is T): [string, T][] {
+  #once<T extends Tensor>(Kind: abstract new (...args: never[]) => T): [string, T][] {
     const found = new Map<T, string>();
     for (const [path, { variable }] of this.slots())
-      if (is(variable) && !found.has(variable)) found.set(variable, path);
+      if (variable instanceof Kind && !found.has(variable)) found.set(variable, path);
     return [...found].map(([variable, path]) => [path, variable]);
   }
 
   /** @internal All parameters and buffers by path, those of shared modules under every path, in the order of PyTorch's state dicts. */
   slots(): Map<string, Slot> {
     const slots = new Map<string, Slot>();
-    const add = (path: string, variable: unknown, optional: boolean): void => {
-      if (!(variable instanceof Parameter || variable instanceof Buffer)) return;
-      if (slots.has(path))
-        throw new ArgumentError(this.constructor.name, `two fields have the path "${path}"`, "rename one of them");
-      slots.set(path, { variable, optional });
-    };
-    const visit = (entries: Entries, prefix: string, optional: readonly string[], outer: readonly Module[]): void => {
-      const members = [...entries];
+    const visit = (owner: Module | readonly unknown[], prefix: string, outer: readonly unknown[]): void => {
+      if (outer.includes(owner))
+        throw new ArgumentError(
+          owner.constructor.name,
+          `the module contains itself, at "${prefix.slice(0, -1)}"`,
+          "keep references to outer modules in #private fields",
+        );
+      const [members, optional]: [Entries, readonly string[]] =
+        owner instanceof Module ? [[...owner.members()], owner.optionalState()] : [[...owner.entries()], []];
       // A module's own parameters come first, then its buffers, then what lies deeper.
-      for (const kind of [Parameter, Buffer])
-        for (const [name, value] of members)
-          if (value instanceof kind) add(`${prefix}${name}`, value, optional.includes(String(name)));
-      for (const [name, value] of members) {
-        const path = `${prefix}${name}`;
-        if (Array.isArray(value)) visit(value.entries(), `${path}.`, [], outer);
-        if (!(value instanceof Module)) continue;
-        if (outer.includes(value))
-          throw new ArgumentError(
-            value.constructor.name,
-            `the module contains itself, at "${path}"`,
-            "keep references to outer modules in #private fields",
-          );
-        visit(value.members(), `${path}.`, value.optionalState(), [...outer, value]);
-      }
+      for (const Kind of [Parameter, Buffer])
+        for (const [name, variable] of members) {
+          if (!(variable instanceof Kind)) continue;
+          const path = `${prefix}${name}`;
+          if (slots.has(path))
+            throw new ArgumentError(this.constructor.name, `two fields have the path "${path}"`, "rename one of them");
+          slots.set(path, { variable, optional: optional.includes(String(name)) });
+        }
+      for (const [name, value] of members)
+        if (value instanceof Module || Array.isArray(value)) visit(value, `${prefix}${name}.`, [...outer, owner]);
     };
-    visit(this.members(), "", this.optionalState(), [this]);
+    visit(this, "", []);
     return slots;
   }
 }
 
-function register<A extends unknown[], R>(hooks: Set<(...args: A) => R>, hook: (...args: A) => R): () => void {
-  // A wrapper of its own, so that the same function can be registered, and removed, twice.
-  const own = (...args: A): R => hook(...args);
-  hooks.add(own);
-  return () => {
-    hooks.delete(own);
-  };
-}
+const childrenIn = (entries: Entries, prefix = ""): [string, Module][] =>
+  [...entries].flatMap(([name, value]): [string, Module][] => {
+    const path = `${prefix}${name}`;
+    if (value instanceof Module) return [[path, value]];
+    return Array.isArray(value) ? childrenIn(value.entries(), `${path}.`) : [];
+  });
 
-function* childrenIn(entries: Entries, prefix: string): Generator<[string, Module]> {
-  for (const [name, value] of entries)
-    if (value instanceof Module) yield [`${prefix}${name}`, value];
-    else if (Array.isArray(value)) yield* childrenIn(value.entries(), `${prefix}${name}.`);
-}
-
-function* printed(entries: Entries): Generator<string> {
-  for (const [name, value] of entries)
-    if (value instanceof Module) yield `(${name}): ${value}`;
-    else if (Array.isArray(value) && value.some((item) => item instanceof Module))
-      yield `(${name}): ${listTree(value.map(String))}`;
-}
-
-function checkTarget(target: Backend | DType, moves: readonly Tensor[]): void {
-  if (typeof target === "string" && !DTYPES.includes(target))
-    throw new DTypeError("Module.to", `unknown dtype "${target}"`, "use float32 or float64");
-  if (typeof target === "string" && !isFloat(target))
-    throw new DTypeError("Module.to", `parameters cannot become ${target}`, "use float32 or float64");
-  for (const { backend, dtype } of moves) {
-    const [home, kind] = typeof target === "string" ? [backend, target] : [target, dtype];
-    if (!home.dtypes.includes(kind))
-      throw new DTypeError(
-        "Module.to",
-        `backend "${home.name}" has no ${kind}`,
-        `use one of ${home.dtypes.join(", ")}`,
-      );
-  }
+function printed([name, value]: Entry): string[] {
+  if (value instanceof Module) return [`(${name}): ${value}`];
+  const isList = Array.isArray(value) && value.some((item) => item instanceof Module);
+  return isList ? [`(${name}): ${listTree(value.map(String))}`] : [];
 }
