@@ -15,16 +15,15 @@ export function parseIdx(file: string, bytes: Uint8Array, axes: number): Idx {
     new DataError("MNIST", `${file} ${problem}`, "fetch the file again, and unpack it if its name ends in .gz");
 
   const header = 4 + 4 * axes;
-  if (bytes.length < header) throw damaged(`is truncated: ${bytes.length} bytes, and the header alone has ${header}`);
+  if (bytes.length < header) throw damaged(`has ${bytes.length} bytes, expected a header of ${header}`);
   const words = new DataView(bytes.buffer, bytes.byteOffset, header);
   const [magic, expected] = [words.getUint32(0), 0x800 + axes];
-  if (magic !== expected)
-    throw damaged(`is no IDX file of bytes of rank ${axes}: it begins with ${hex(magic)} instead of ${hex(expected)}`);
+  if (magic !== expected) throw damaged(`begins with ${hex(magic)}, expected ${hex(expected)}: bytes of rank ${axes}`);
 
   const shape = Array.from({ length: axes }, (_, axis) => words.getUint32(4 + 4 * axis));
   const size = shape.reduce((product, n) => product * n, 1);
   if (bytes.length !== header + size)
-    throw damaged(`should have ${header} + ${shape.join(" × ")} bytes, and has ${bytes.length}`);
+    throw damaged(`has ${bytes.length} bytes, expected a header of ${header} and ${shape.join(" × ")}`);
   return { shape, data: bytes.subarray(header) };
 }
 

@@ -153,18 +153,14 @@ describe("MNIST.parse", () => {
       [
         idx([3, 28, 28], grey(3), 0x1f8b0808),
         labels,
-        `MNIST: the file of images is no IDX file of bytes of rank 3: it begins with 0x1f8b0808 instead of 0x00000803; ${again}`,
+        `MNIST: the file of images begins with 0x1f8b0808, expected 0x00000803: bytes of rank 3; ${again}`,
       ],
-      [
-        file.subarray(0, 15),
-        labels,
-        `MNIST: the file of images is truncated: 15 bytes, and the header alone has 16; ${again}`,
-      ],
-      [file, file, "MNIST: the file of labels is no IDX file of bytes of rank 1: it begins with 0x00000803"],
+      [file.subarray(0, 15), labels, `MNIST: the file of images has 15 bytes, expected a header of 16; ${again}`],
+      [file, file, "MNIST: the file of labels begins with 0x00000803, expected 0x00000801: bytes of rank 1"],
       [
         idx([0xffffffff, 28, 28], grey(1)),
         labels,
-        `MNIST: the file of images should have 16 + 4294967295 × 28 × 28 bytes, and has 800; ${again}`,
+        `MNIST: the file of images has 800 bytes, expected a header of 16 and 4294967295 × 28 × 28; ${again}`,
       ],
       [idx([1, 784, 1], grey(1)), labels, "MNIST: the images have 784×1 pixels instead of 28×28"],
       [file, idx([2], [7, 8]), "MNIST: there are 3 images and 2 labels; use files that belong together"],

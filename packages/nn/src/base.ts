@@ -60,8 +60,8 @@ export abstract class Module {
   }
 
   /**
-   * @internal The class itself, where its modules keep no tensor that goes in or comes out. A subclass inherits it and is another class: what
-   * that does is not known.
+   * @internal Named by classes whose modules keep no tensor that goes in or comes out. A subclass inherits it and is another class: what that
+   * does is not known.
    */
   static readonly discreet?: unknown;
 

@@ -86,8 +86,8 @@ describe("ModuleDict", () => {
     const dict = new ModuleDict<Module>({ a: new ReLU() });
     expect(() => dict.get("x")).toThrow(new ArgumentError("ModuleDict", 'there is no "x"', "its keys are a"));
     expect(() => new ModuleDict().pop("x")).toThrow('ModuleDict: there is no "x"; its keys are none');
-    expect(() => dict.set("a.b", new ReLU())).toThrow('ModuleDict: "a.b" cannot be a key; use one without dots');
-    expect(() => dict.set("", new ReLU())).toThrow('ModuleDict: "" cannot be a key');
+    expect(() => dict.set("a.b", new ReLU())).toThrow('ModuleDict: "a.b" cannot be a name; use one without dots');
+    expect(() => dict.set("", new ReLU())).toThrow('ModuleDict: "" cannot be a name');
     expect(() => dict.update({ b: zeros([1]) as never })).toThrow("ModuleDict: expected a Module, got tensor(");
   });
 });

@@ -1,5 +1,6 @@
-import { ArgumentError, IndexError, Parameter } from "@descent/core";
+import { ArgumentError, Parameter } from "@descent/core";
 import { Module } from "./base.ts";
+import { checkName, position } from "./names.ts";
 import { listTree } from "./repr.ts";
 
 type Kind<T> = abstract new (...args: never[]) => T;
@@ -80,7 +81,7 @@ abstract class List<T> extends Container<T> {
 
   /** Adds an item before that at a position, or at the end. */
   insert(index: number, item: T): this {
-    this.#items.splice(index === this.length ? index : this.#place("insert", index), 0, this.check(item));
+    this.#items.splice(this.#place("insert", index, this.length), 0, this.check(item));
     return this;
   }
 
@@ -97,11 +98,8 @@ abstract class List<T> extends Container<T> {
     return this.#items.entries();
   }
 
-  #place(method: string, index: number): number {
-    const at = index < 0 ? index + this.length : index;
-    if (!Number.isInteger(at) || at < 0 || at >= this.length)
-      throw new IndexError(`${this.constructor.name}.${method}`, `there is no item ${index} among ${this.length}`);
-    return at;
+  #place(method: string, index: number, last?: number): number {
+    return position(`${this.constructor.name}.${method}`, index, this.length, last);
   }
 }
 
@@ -153,8 +151,7 @@ abstract class Dict<T> extends Container<T> {
 
   /** Adds an item under a key, or puts it in the place of another. */
   set(key: string, item: T): this {
-    if (key === "" || key.includes("."))
-      throw new ArgumentError(this.constructor.name, `"${key}" cannot be a key`, "use one without dots");
+    checkName(this.constructor.name, key);
     this.#items.set(key, this.check(item));
     return this;
   }

@@ -28,7 +28,6 @@ export function functionalCall<M extends Module>(
 function replacements(module: Module, dicts: readonly StateDict[]): Map<Parameter | Buffer, Tensor> {
   const slots = module.slots();
   const places = new Map<Parameter | Buffer, Tensor>();
-  const names = new Map<Parameter | Buffer, string>();
   const entries = dicts.flatMap((dict) => Object.entries(dict));
   const unknown = entries.flatMap(([name]) => (slots.has(name) ? [] : name));
   if (unknown.length > 0)
@@ -43,13 +42,12 @@ function replacements(module: Module, dicts: readonly StateDict[]): Map<Paramete
     if (before !== undefined && before !== value)
       throw new StateDictError(
         "functionalCall",
-        `"${names.get(variable)}" and "${name}" are one tensor, and get different values`,
+        `"${entries.find(([other]) => slots.get(other)!.variable === variable)![0]}" and "${name}" are one tensor, and get different values`,
         "give it one value",
       );
     if (value.storage === null)
       throw new DisposedError("functionalCall", `the value of "${name}", of shape ${show(value.shape)}, was disposed`);
     places.set(variable, value);
-    names.set(variable, name);
   }
   return places;
 }

@@ -28,8 +28,8 @@ test("is a list of its layers", () => {
   expect(model.at(0)).toBe(a);
   expect(model.at(-1)).toBe(b);
   expect(() => model.at(2)).toThrow(IndexError);
-  expect(() => model.at(2)).toThrow("Sequential.at: there is no layer 2 among 2");
-  expect(() => model.at(0.5)).toThrow("Sequential.at: there is no layer 0.5 among 2");
+  expect(() => model.at(2)).toThrow("Sequential.at: there is no item 2 among 2");
+  expect(() => model.at(0.5)).toThrow("Sequential.at: there is no item 0.5 among 2");
 });
 
 test("takes further layers", () => {
@@ -45,9 +45,7 @@ test("takes further layers", () => {
   expect(() => named.insert(0, c)).toThrow(
     'Sequential.insert: the layer "first" has a name of its own; append() the layer',
   );
-  expect(() => model.insert(5, a)).toThrow(
-    new IndexError("Sequential.insert", "there is no position 5 among 4 layers"),
-  );
+  expect(() => model.insert(5, a)).toThrow(new IndexError("Sequential.insert", "there is no item 5 among 4"));
   expect(() => model.append(3 as never)).toThrow('Sequential: layer "4" is no module');
 });
 
@@ -213,7 +211,7 @@ test("its subclasses may have fields of their own", () => {
 test("rejects what is no layer", () => {
   expect(() => new Sequential(new ReLU(), 3 as never)).toThrow('Sequential: layer "1" is no module');
   expect(() => new Sequential({ "a.b": new ReLU() })).toThrow(
-    'Sequential: "a.b" cannot name a layer; use a name without dots',
+    'Sequential: "a.b" cannot be a name; use one without dots',
   );
   // @ts-expect-error: a loss takes two tensors
   const layer: Layer = new CrossEntropyLoss();

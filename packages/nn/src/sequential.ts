@@ -1,7 +1,8 @@
-import { ArgumentError, IndexError, type Tensor } from "@descent/core";
+import { ArgumentError, type Tensor } from "@descent/core";
 import { ReLU } from "./activation.ts";
 import { Module } from "./base.ts";
 import { Linear } from "./linear.ts";
+import { checkName, position } from "./names.ts";
 import { snakeCase } from "./repr.ts";
 
 /** A module that maps one tensor to one tensor. */
@@ -42,9 +43,7 @@ export class Sequential extends Module {
   /** Adds a layer before that at a position, or at the end. Only where layers are named after their positions: those behind it move. */
   insert(index: number, layer: Layer): this {
     const { length } = this;
-    const at = index < 0 ? index + length : index;
-    if (!Number.isInteger(at) || at < 0 || at > length)
-      throw new IndexError("Sequential.insert", `there is no position ${index} among ${length} layers`);
+    const at = position("Sequential.insert", index, length, length);
     const named = this.#names.find((name, i) => name !== String(i));
     if (named !== undefined)
       throw new ArgumentError("Sequential.insert", `the layer "${named}" has a name of its own`, "append() the layer");
@@ -53,10 +52,7 @@ export class Sequential extends Module {
 
   /** The layer at a position, which counts from the end where it is negative. */
   at(index: number): Layer {
-    const layer = this.#order.at(index);
-    if (layer === undefined || !Number.isInteger(index))
-      throw new IndexError("Sequential.at", `there is no layer ${index} among ${this.length}`);
-    return layer;
+    return this.#order[position("Sequential.at", index, this.length)]!;
   }
 
   [Symbol.iterator](): IterableIterator<Layer> {
@@ -89,8 +85,7 @@ export class Sequential extends Module {
 
   #add(name: string, layer: Layer, at: number): this {
     if (!(layer instanceof Module)) throw new ArgumentError("Sequential", `layer "${name}" is no module`);
-    if (name === "" || name.includes("."))
-      throw new ArgumentError("Sequential", `"${name}" cannot name a layer`, "use a name without dots");
+    checkName("Sequential", name);
     this.#names.push(name);
     this.#order.splice(at, 0, layer);
     return this;
@@ -110,5 +105,5 @@ export const keepsNothing = (layer: Module): boolean =>
   layer.call === Module.prototype.call &&
   (layer.constructor === Sequential
     ? [...(layer as Sequential)].every(keepsNothing)
-    : (layer.constructor as typeof Module).discreet === layer.constructor &&
+    : Object.hasOwn(layer.constructor, "discreet") &&
       layer.forward === (layer.constructor.prototype as Module).forward);

@@ -77,6 +77,9 @@ export function rejectNonObject(op: string, options: unknown, checks: object): v
     throw new ArgumentError(op, `expected options { ${Object.keys(checks).join(", ")} }, got ${shown(options)}`);
 }
 
+/** The remedy where a state dict does not fit. */
+export const AS_SAVED = "make all as it was when the dict was saved";
+
 /** Throws if there are problems. */
 export function reject(op: string, problems: readonly string[]): void {
   if (problems.length > 0) throw new ArgumentError(op, problems.join("; "));

@@ -29,11 +29,7 @@ export function groupsOf<H extends object, S extends State<S>>(
   const given = items.some(isGroup) ? items : [{ params: items }];
   const groups = given.map((group) => groupOf(rule, group as GroupOptions<H>, defaults));
   if (groups.every((group) => group.params.length === 0))
-    throw new ArgumentError(
-      rule.name,
-      "the list of parameters is empty",
-      "pass module.parameters() of a module that has some; a generator gives them only once",
-    );
+    throw new ArgumentError(rule.name, "the list of parameters is empty", "pass those of a module that has some");
   rejectRepeats(rule.name, groups);
   return groups;
 }
@@ -99,11 +95,7 @@ const isGroup = (item: unknown): boolean => typeof item === "object" && item !==
 function listed(op: string, params: unknown): unknown[] {
   if (typeof params === "object" && params !== null && Symbol.iterator in params && !(params instanceof Tensor))
     return [...(params as Iterable<unknown>)];
-  throw new ArgumentError(
-    op,
-    `expected an iterable of parameters, got ${shown(params)}`,
-    "pass module.parameters(), or put a single parameter into an array",
-  );
+  throw new ArgumentError(op, `expected an iterable of parameters, got ${shown(params)}`, "pass module.parameters()");
 }
 
 /** One parameter or several, of which all are what they should be. */
@@ -111,10 +103,6 @@ export function listOf<T extends Tensor>(op: string, params: unknown, Kind: abst
   const items = params instanceof Kind ? [params] : listed(op, params);
   for (const [i, item] of items.entries())
     if (!(item instanceof Kind))
-      throw new ArgumentError(
-        op,
-        `item ${i} of the parameters is ${shown(item)}`,
-        "pass module.parameters(), or make one with new Parameter(tensor)",
-      );
+      throw new ArgumentError(op, `item ${i} of the parameters is ${shown(item)}`, "pass module.parameters()");
   return items as T[];
 }

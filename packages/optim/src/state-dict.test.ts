@@ -98,7 +98,7 @@ test("parameters are matched by their place, not by their number", () => {
 });
 
 describe("rejects", () => {
-  const HINT = "\n; make the optimizer as it was when the dict was saved, with the same parameters in the same groups";
+  const HINT = "\n; make all as it was when the dict was saved";
   type Dict = ReturnType<Adam["stateDict"]>;
 
   test.each<[string, readonly string[], (dict: Dict) => unknown]>([

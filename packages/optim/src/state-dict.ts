@@ -1,5 +1,5 @@
 import { detach, type Parameter, StateDictError, Tensor } from "@descent/core";
-import { type Checks, number, positiveInteger, problemsOf, shown, unknownNames } from "./checks.ts";
+import { AS_SAVED, type Checks, number, positiveInteger, problemsOf, shown, unknownNames } from "./checks.ts";
 import { checksOf, copied, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
 import { mapTensors, type Rule, type State } from "./rule.ts";
 
@@ -86,11 +86,7 @@ export function verify<H extends object, S extends State<S>>(
   for (const number of Object.keys(state))
     if (!known.has(number)) problems.push(`state[${number}] belongs to no parameter`);
   if (problems.length > 0)
-    throw new StateDictError(
-      op,
-      `the dict does not fit:\n  ${problems.join("\n  ")}\n`,
-      "make the optimizer as it was when the dict was saved, with the same parameters in the same groups",
-    );
+    throw new StateDictError(op, `the dict does not fit:\n  ${problems.join("\n  ")}\n`, AS_SAVED);
   return { options, slots };
 }
 
