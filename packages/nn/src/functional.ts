@@ -107,7 +107,7 @@ export {
   tripletMarginLoss,
   tripletMarginWithDistanceLoss,
 } from "./loss/embedding.ts";
-export type { LossOptions } from "./loss/loss.ts";
+export type { LossFunction, LossOptions } from "./loss/loss.ts";
 export {
   hingeEmbeddingLoss,
   type MarginOptions,

@@ -101,7 +101,7 @@ export {
   TripletMarginWithDistanceLoss,
   type TripletMarginWithDistanceLossOptions,
 } from "./loss/embedding.ts";
-export { Loss, type LossOptions } from "./loss/loss.ts";
+export { Loss, type LossFunction, type LossOptions } from "./loss/loss.ts";
 export {
   HingeEmbeddingLoss,
   type MarginOptions,
