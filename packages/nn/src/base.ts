@@ -60,8 +60,8 @@ export abstract class Module {
   }
 
   /**
-   * @internal Named by classes whose modules keep no tensor that goes in or comes out. A subclass inherits it and is another class: what that
-   * does is not known.
+   * @internal A class whose `forward` keeps no tensor that goes in or comes out. A subclass inherits it; what a `forward` of its own does is
+   * not known.
    */
   static readonly discreet?: unknown;
 

@@ -7,7 +7,7 @@ import {
 } from "@descent/core";
 import { Module } from "./base.ts";
 import { type Channels, describe, MOVES, type Moves } from "./conv.ts";
-import { onImages } from "./images.ts";
+import { onBatch } from "./images.ts";
 import { oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { weightAndBias } from "./variables.ts";
 
@@ -34,7 +34,7 @@ function plan(op: string, n: number, { groups, ...moves }: Required<TransposedMo
 }
 
 const run = (x: Tensor, weight: Tensor, bias: Tensor | null, attrs: TransposedConvAttrs): Tensor =>
-  onImages(x, attrs.stride.length, (images) => transposedConvolution(images, weight, bias, attrs));
+  onBatch(x, attrs.stride.length + 2, (images) => transposedConvolution(images, weight, bias, attrs));
 
 const transposer =
   (n: number): Transpose<Size> =>

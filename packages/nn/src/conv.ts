@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from "@descent/core";
 import { Module } from "./base.ts";
-import { onImages } from "./images.ts";
+import { onBatch } from "./images.ts";
 import { checkSizes, oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { python } from "./repr.ts";
 import { weightAndBias } from "./variables.ts";
@@ -69,7 +69,7 @@ function plan(
 }
 
 const run = (x: Tensor, weight: Tensor, bias: Tensor | null, { attrs, frame, mode }: Plan): Tensor =>
-  onImages(x, attrs.stride.length, (images) =>
+  onBatch(x, attrs.stride.length + 2, (images) =>
     frame === null
       ? convolution(images, weight, bias, attrs)
       : scope(() => convolution(pad(images, frame, { mode }), weight, bias, attrs)),

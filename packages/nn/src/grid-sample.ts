@@ -124,8 +124,7 @@ function fold(at: Tensor, size: number, alignCorners: boolean, paddingMode: "bor
   const [edge, span] = alignCorners ? [0, size - 1] : [-0.5, size];
   if (paddingMode === "border" || span === 0) return at;
   const far = at.sub(edge).abs();
-  const times = far.div(span).floor();
-  const rest = far.sub(times.mul(span));
-  const odd = times.sub(times.div(2).floor().mul(2));
-  return rest.add(odd.mul(rest.mul(-2).add(span))).add(edge);
+  const rest = far.remainder(span);
+  const isOdd = far.div(span).floor().remainder(2).ne(0);
+  return where(isOdd, rest.neg().add(span), rest).add(edge);
 }

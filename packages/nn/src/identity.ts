@@ -1,11 +1,4 @@
-import type { Tensor } from "@descent/core";
-import { Module } from "./base.ts";
+import { elementwise } from "./function-layer.ts";
 
 /** Returns what it gets: a placeholder for a layer. */
-export class Identity extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = Identity;
-  forward(x: Tensor): Tensor {
-    return x;
-  }
-}
+export class Identity extends elementwise((x) => x) {}

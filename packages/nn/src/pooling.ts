@@ -1,6 +1,6 @@
-import { ArgumentError, avgPool, maxPool, maxPoolIndices, scope, type Tensor } from "@descent/core";
-import { FunctionLayer } from "./function-layer.ts";
-import { onImages } from "./images.ts";
+import { ArgumentError, avgPool, maxPool, maxPoolIndices, scope, sizeOf, type Tensor } from "@descent/core";
+import { functionOf, layerOf, type Planner } from "./function-layer.ts";
+import { onBatch } from "./images.ts";
 import { type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
@@ -50,13 +50,15 @@ const averages = (n: number): Required<AvgPoolOptions<Size>> => {
   return n === 1 ? (defaults as Required<AvgPoolOptions<Size>>) : { ...defaults, divisorOverride: null };
 };
 
+interface Shown {
+  readonly stride: Size | null;
+  readonly padding: Size;
+  readonly dilation?: Size;
+  readonly ceilMode: boolean;
+}
+
 /** A window over `n` axes. */
-function windowOf(
-  op: string,
-  n: number,
-  kernelSize: Size,
-  { stride, padding, dilation = 1, ceilMode }: Required<PaddedMoves<Size>> & { readonly dilation?: Size },
-) {
+function windowOf(op: string, n: number, kernelSize: Size, { stride, padding, dilation = 1, ceilMode }: Shown) {
   const list = (name: string, size: Size, least = 1): readonly number[] => sizes(op, name, size, n, least);
   return {
     kernel: list("kernelSize", kernelSize),
@@ -67,17 +69,18 @@ function windowOf(
   };
 }
 
-/** A window over `n` axes that averages. */
-function averageOf(op: string, n: number, kernelSize: Size, options: Required<AvgPoolOptions<Size>>) {
-  const { countIncludePad, divisorOverride = null, ...moves } = options;
-  if (divisorOverride !== null && !(Number.isFinite(divisorOverride) && divisorOverride !== 0))
-    throw new ArgumentError(op, `divisorOverride must be a number other than 0, got ${divisorOverride}`);
-  return { ...windowOf(op, n, kernelSize, moves), countIncludePad, divisorOverride };
-}
+type MaxPlanner<S extends Size> = Planner<[kernelSize: S, options?: MaxPoolOptions<S>]>;
 
-/** Pools a batch, or one element of it. */
-const over = <W>(x: Tensor, n: number, window: W, pool: (images: Tensor, window: W) => Tensor): Tensor =>
-  onImages(x, n, (images) => pool(images, window));
+const maxPlan =
+  <S extends Size>(n: number, pool = maxPool): MaxPlanner<S> =>
+  (op, kernelSize, options = {}) => {
+    const moves = withDefaults<MaxPoolOptions<Size>>(op, options, MAX);
+    const window = windowOf(op, n, kernelSize, moves);
+    return [
+      (x) => onBatch(x, n + 2, (images) => pool(images, window)),
+      () => keywords({ kernelSize, ...moves, stride: moves.stride ?? kernelSize }),
+    ];
+  };
 
 /** Values, or with `returnIndices` values and the int32 places in the flattened axes where they were. */
 export interface MaxPool<S extends Size> {
@@ -90,9 +93,8 @@ export function maxPooler(n: number): MaxPool<Size> {
   const op = `maxPool${n}d`;
   return ((x: Tensor, kernelSize: Size, options: MaxPoolOptions<Size> & { readonly returnIndices?: boolean } = {}) => {
     const { returnIndices, ...moves } = withDefaults(op, options, { ...MAX, returnIndices: false });
-    const window = windowOf(op, n, kernelSize, moves);
-    const values = over(x, n, window, maxPool);
-    return returnIndices ? [values, over(x, n, window, maxPoolIndices)] : values;
+    const of = (pool: typeof maxPool): Tensor => maxPlan(n, pool)(op, kernelSize, moves)[0](x);
+    return returnIndices ? [of(maxPool), of(maxPoolIndices)] : of(maxPool);
   }) as MaxPool<Size>;
 }
 
@@ -103,16 +105,28 @@ export const maxPool2d: MaxPool<Size2> = maxPooler(2);
 /** The largest element of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`; the padding never wins. */
 export const maxPool3d: MaxPool<Size3> = maxPooler(3);
 
+type AvgPlanner<S extends Size, O> = Planner<[kernelSize: S, options?: O]>;
+
+const avgPlan =
+  <S extends Size, O extends AvgPoolOptions<S> = AvgPoolOptions<S>>(n: number): AvgPlanner<S, O> =>
+  (op, kernelSize, options) => {
+    const all = withDefaults<AvgPoolOptions<Size>>(op, options ?? {}, averages(n));
+    const { stride, padding, countIncludePad, divisorOverride = null } = all;
+    if (divisorOverride !== null && !(Number.isFinite(divisorOverride) && divisorOverride !== 0))
+      throw new ArgumentError(op, `divisorOverride must be a number other than 0, got ${divisorOverride}`);
+    const window = { ...windowOf(op, n, kernelSize, all), countIncludePad, divisorOverride };
+    // PyTorch shows the sizes of a sequence as lists, those of images as they were given.
+    const show = (size: Size): Size => (n === 1 ? [size].flat() : size);
+    return [
+      (x) => onBatch(x, n + 2, (images) => avgPool(images, window)),
+      () => keywords({ kernelSize: show(kernelSize), stride: show(stride ?? kernelSize), padding: show(padding) }),
+    ];
+  };
+
 type AvgPool<S extends Size, O> = (x: Tensor, kernelSize: S, options?: O) => Tensor;
 
 /** The average pool over `n` axes. */
-export const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => {
-  const op = `avgPool${n}d`;
-  return (x, kernelSize, options = {}) => {
-    const window = averageOf(op, n, kernelSize, withDefaults(op, options, averages(n)));
-    return over(x, n, window, avgPool);
-  };
-};
+export const avgPooler = (n: number): AvgPool<Size, AvgPoolOptions<Size>> => functionOf(`avgPool${n}d`, avgPlan(n));
 
 /** The mean of each window of sequences `[N, C, L]`, or one `[C, L]`. */
 export const avgPool1d: AvgPool<Size1, AvgPool1dOptions> = avgPooler(1);
@@ -127,160 +141,60 @@ export type LPPool1dOptions = LPPoolOptions<Size1>;
 export type LPPool2dOptions = LPPoolOptions<Size2>;
 export type LPPool3dOptions = LPPoolOptions<Size3>;
 
-type LPPoolFunction<S extends Size> = (
-  x: Tensor,
-  normType: number,
-  kernelSize: S,
-  options?: LPPoolOptions<S>,
-) => Tensor;
+type LPPlanner<S extends Size> = Planner<[normType: number, kernelSize: S, options?: LPPoolOptions<S>]>;
 
-const lpPooler = (n: number): LPPoolFunction<Size> => {
-  const op = `lpPool${n}d`;
-  return (x, normType, kernelSize, options = {}) => {
-    const moves = withDefaults(op, options, { stride: null, ceilMode: false });
-    checkNorm(op, normType);
-    const count = sizes(op, "kernelSize", kernelSize, n).reduce((a, b) => a * b);
-    return scope(() => {
-      if (normType === Number.POSITIVE_INFINITY) return maxPooler(n)(x.abs(), kernelSize, moves);
-      if (normType === Number.NEGATIVE_INFINITY) return maxPooler(n)(x.abs().neg(), kernelSize, moves).neg();
-      const mean = avgPooler(n)(x.pow(normType), kernelSize, moves);
+const lpPlan =
+  <S extends Size>(n: number): LPPlanner<S> =>
+  (op, normType, kernelSize, options = {}) => {
+    const moves = withDefaults<LPPoolOptions<S>>(op, options, { stride: null, ceilMode: false });
+    if (Number.isNaN(normType) || normType === 0)
+      throw new ArgumentError(op, `normType must be a number other than 0, got ${normType}`);
+    const isExtreme = Math.abs(normType) === Number.POSITIVE_INFINITY;
+    const [pool] = (isExtreme ? maxPlan<S>(n) : avgPlan<S>(n))(op, kernelSize, moves);
+    const root = (x: Tensor): Tensor => {
+      const sign = Math.sign(normType);
+      if (isExtreme) return pool(x.abs().mul(sign)).mul(sign);
+      const mean = pool(x.pow(normType));
       // The mean itself, but at 0, where the root has no slope, with a gradient of 0.
       return mean
         .sign()
         .mul(mean.abs().relu())
-        .mul(count)
+        .mul(sizeOf(sizes(op, "kernelSize", kernelSize, n)))
         .pow(1 / normType);
-    });
+    };
+    return [(x) => scope(() => root(x)), () => keywords({ normType, kernelSize, ...moves })];
   };
-};
-
-function checkNorm(op: string, normType: number): void {
-  if (Number.isNaN(normType) || normType === 0)
-    throw new ArgumentError(op, `normType must be a number other than 0, got ${normType}`);
-}
 
 /** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of sequences `[N, C, L]`, or one `[C, L]`. */
-export const lpPool1d: LPPoolFunction<Size1> = lpPooler(1);
+export const lpPool1d = functionOf("lpPool1d", lpPlan<Size1>(1));
 /** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of images `[N, C, H, W]`, or one `[C, H, W]`. */
-export const lpPool2d: LPPoolFunction<Size2> = lpPooler(2);
+export const lpPool2d = functionOf("lpPool2d", lpPlan<Size2>(2));
 /** The root of the sum of powers, `(Σ xᵖ)^(1/p)` with `p = normType`, of each window of volumes `[N, C, D, H, W]`, or one `[C, D, H, W]`. */
-export const lpPool3d: LPPoolFunction<Size3> = lpPooler(3);
-
-abstract class AnyMaxPool extends FunctionLayer {
-  protected constructor(n: number, kernelSize: Size, options: MaxPoolOptions<Size>) {
-    const all = withDefaults(`MaxPool${n}d`, options, MAX);
-    const window = windowOf(`MaxPool${n}d`, n, kernelSize, all);
-    const { stride, padding, dilation, ceilMode } = all;
-    super(
-      (x) => over(x, n, window, maxPool),
-      keywords({ kernelSize, stride: stride ?? kernelSize, padding, dilation, ceilMode }),
-    );
-  }
-}
+export const lpPool3d = functionOf("lpPool3d", lpPlan<Size3>(3));
 
 /** Takes the largest element of each window: `[N, C, L] → [N, C, l]`, or the same without `N`. */
-export class MaxPool1d extends AnyMaxPool {
-  /** @internal */
-  static override readonly discreet: unknown = MaxPool1d;
-  constructor(kernelSize: Size1, options: MaxPool1dOptions = {}) {
-    super(1, kernelSize, options);
-  }
-}
+export class MaxPool1d extends layerOf("MaxPool1d", maxPlan<Size1>(1)) {}
 
 /** Takes the largest element of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
-export class MaxPool2d extends AnyMaxPool {
-  /** @internal */
-  static override readonly discreet: unknown = MaxPool2d;
-  constructor(kernelSize: Size2, options: MaxPool2dOptions = {}) {
-    super(2, kernelSize, options);
-  }
-}
+export class MaxPool2d extends layerOf("MaxPool2d", maxPlan<Size2>(2)) {}
 
 /** Takes the largest element of each window: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
-export class MaxPool3d extends AnyMaxPool {
-  /** @internal */
-  static override readonly discreet: unknown = MaxPool3d;
-  constructor(kernelSize: Size3, options: MaxPool3dOptions = {}) {
-    super(3, kernelSize, options);
-  }
-}
-
-abstract class AnyAvgPool extends FunctionLayer {
-  protected constructor(n: number, kernelSize: Size, options: AvgPoolOptions<Size>) {
-    const op = `AvgPool${n}d`;
-    const all = withDefaults(op, options, averages(n));
-    const window = averageOf(op, n, kernelSize, all);
-    // PyTorch shows the sizes of a sequence as lists, those of images as they were given.
-    const show = (size: Size): Size => (n === 1 ? sizes(op, "size", size, 1) : size);
-    const { stride, padding } = all;
-    super(
-      (x) => over(x, n, window, avgPool),
-      keywords({ kernelSize: show(kernelSize), stride: show(stride ?? kernelSize), padding: show(padding) }),
-    );
-  }
-}
+export class MaxPool3d extends layerOf("MaxPool3d", maxPlan<Size3>(3)) {}
 
 /** Takes the mean of each window: `[N, C, L] → [N, C, l]`, or the same without `N`. */
-export class AvgPool1d extends AnyAvgPool {
-  /** @internal */
-  static override readonly discreet: unknown = AvgPool1d;
-  constructor(kernelSize: Size1, options: AvgPool1dOptions = {}) {
-    super(1, kernelSize, options);
-  }
-}
+export class AvgPool1d extends layerOf("AvgPool1d", avgPlan<Size1, AvgPool1dOptions>(1)) {}
 
 /** Takes the mean of each window: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
-export class AvgPool2d extends AnyAvgPool {
-  /** @internal */
-  static override readonly discreet: unknown = AvgPool2d;
-  constructor(kernelSize: Size2, options: AvgPool2dOptions = {}) {
-    super(2, kernelSize, options);
-  }
-}
+export class AvgPool2d extends layerOf("AvgPool2d", avgPlan<Size2, AvgPool2dOptions>(2)) {}
 
 /** Takes the mean of each window: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
-export class AvgPool3d extends AnyAvgPool {
-  /** @internal */
-  static override readonly discreet: unknown = AvgPool3d;
-  constructor(kernelSize: Size3, options: AvgPool3dOptions = {}) {
-    super(3, kernelSize, options);
-  }
-}
-
-abstract class AnyLPPool extends FunctionLayer {
-  protected constructor(n: number, normType: number, kernelSize: Size, options: LPPoolOptions<Size>) {
-    const op = `LPPool${n}d`;
-    const all = withDefaults(op, options, { stride: null, ceilMode: false });
-    checkNorm(op, normType);
-    windowOf(op, n, kernelSize, { ...all, padding: 0 });
-    const pool = lpPooler(n);
-    super((x) => pool(x, normType, kernelSize, all), keywords({ normType, kernelSize, ...all }));
-  }
-}
+export class AvgPool3d extends layerOf("AvgPool3d", avgPlan<Size3, AvgPool3dOptions>(3)) {}
 
 /** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, L] → [N, C, l]`, or the same without `N`. */
-export class LPPool1d extends AnyLPPool {
-  /** @internal */
-  static override readonly discreet: unknown = LPPool1d;
-  constructor(normType: number, kernelSize: Size1, options: LPPool1dOptions = {}) {
-    super(1, normType, kernelSize, options);
-  }
-}
+export class LPPool1d extends layerOf("LPPool1d", lpPlan<Size1>(1)) {}
 
 /** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, H, W] → [N, C, oh, ow]`, or the same without `N`. */
-export class LPPool2d extends AnyLPPool {
-  /** @internal */
-  static override readonly discreet: unknown = LPPool2d;
-  constructor(normType: number, kernelSize: Size2, options: LPPool2dOptions = {}) {
-    super(2, normType, kernelSize, options);
-  }
-}
+export class LPPool2d extends layerOf("LPPool2d", lpPlan<Size2>(2)) {}
 
 /** Takes the root of the sum of powers of each window, `(Σ xᵖ)^(1/p)`: `[N, C, D, H, W] → [N, C, od, oh, ow]`, or the same without `N`. */
-export class LPPool3d extends AnyLPPool {
-  /** @internal */
-  static override readonly discreet: unknown = LPPool3d;
-  constructor(normType: number, kernelSize: Size3, options: LPPool3dOptions = {}) {
-    super(3, normType, kernelSize, options);
-  }
-}
+export class LPPool3d extends layerOf("LPPool3d", lpPlan<Size3>(3)) {}

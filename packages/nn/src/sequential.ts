@@ -94,7 +94,7 @@ export class Sequential extends Module {
 
 /** Whether a call of the layer does what its class does, and nobody watches: then it may be computed together with its neighbour. */
 const is = <L extends Layer>(layer: Layer | undefined, kind: abstract new (...args: never[]) => L): layer is L =>
-  layer !== undefined &&
+  layer instanceof kind &&
   layer.forward === kind.prototype.forward &&
   layer.call === Module.prototype.call &&
   !layer.hasHooks;
@@ -105,5 +105,4 @@ export const keepsNothing = (layer: Module): boolean =>
   layer.call === Module.prototype.call &&
   (layer.constructor === Sequential
     ? [...(layer as Sequential)].every(keepsNothing)
-    : Object.hasOwn(layer.constructor, "discreet") &&
-      layer.forward === (layer.constructor.prototype as Module).forward);
+    : (layer.constructor as { discreet?: typeof Module }).discreet?.prototype.forward === layer.forward);
