@@ -1,15 +1,7 @@
-import {
-  ArgumentError,
-  type Parameter,
-  type Tensor,
-  type TransposedConvAttrs,
-  transposedConvolution,
-} from "@descent/core";
-import { Module } from "./base.ts";
-import { type Channels, describe, MOVES, type Moves } from "./conv.ts";
+import { ArgumentError, type Tensor, type TransposedConvAttrs, transposedConvolution } from "@descent/core";
+import { AnyConv, type Channels, MOVES, type Moves } from "./conv.ts";
 import { onBatch } from "./images.ts";
 import { oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
-import { weightAndBias } from "./variables.ts";
 
 interface TransposedMoves<S extends Size> extends Moves<S> {
   /** How much is cut off either side of each axis of the result, besides the kernel. Default 0. */
@@ -27,10 +19,16 @@ type Transpose<S extends Size> = (x: Tensor, weight: Tensor, options?: Functiona
 
 const TRANSPOSED = { ...MOVES, outputPadding: 0 } as const;
 
-function plan(op: string, n: number, { groups, ...moves }: Required<TransposedMoves<Size>>): TransposedConvAttrs {
-  const list = (name: keyof typeof moves, least = 1): readonly number[] => sizes(op, name, moves[name], n, least);
-  const [stride, dilation] = [list("stride"), list("dilation")];
-  return { stride, padding: list("padding", 0), dilation, outputPadding: list("outputPadding", 0), groups };
+function attrsOf(op: string, n: number, moves: Required<TransposedMoves<Size>>): TransposedConvAttrs {
+  const list = (name: "stride" | "dilation" | "padding" | "outputPadding", least = 1): readonly number[] =>
+    sizes(op, name, moves[name], n, least);
+  return {
+    stride: list("stride"),
+    padding: list("padding", 0),
+    dilation: list("dilation"),
+    outputPadding: list("outputPadding", 0),
+    groups: moves.groups,
+  };
 }
 
 const run = (x: Tensor, weight: Tensor, bias: Tensor | null, attrs: TransposedConvAttrs): Tensor =>
@@ -41,7 +39,7 @@ const transposer =
   (x, weight, options = {}) => {
     const op = `convTranspose${n}d`;
     const { bias, ...moves } = withDefaults(op, options, { bias: null, ...TRANSPOSED });
-    return run(x, weight, bias, plan(op, n, moves));
+    return run(x, weight, bias, attrsOf(op, n, moves));
   };
 
 /**
@@ -66,26 +64,22 @@ export type ConvTranspose2dOptions = ConvTransposeOptions<Size2>;
 export type ConvTranspose3dOptions = ConvTransposeOptions<Size3>;
 
 /** @internal What the transposed convolutions share. */
-export abstract class ConvTranspose extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly #name: string;
+export abstract class ConvTranspose extends AnyConv {
+  /** @internal */
+  static override readonly discreet: unknown = ConvTranspose;
   readonly #attrs: TransposedConvAttrs;
-  readonly #text: string;
 
   protected constructor(n: number, channels: Channels, options: ConvTransposeOptions<Size>) {
-    super();
     const name = `ConvTranspose${n}d`;
-    const all = withDefaults(name, options, { ...TRANSPOSED, bias: true, paddingMode: "zeros" });
-    const { bias, paddingMode, ...moves } = all;
-    oneOf(name, "paddingMode", paddingMode, ["zeros"]);
-    const { kernel, text } = describe(name, n, channels, all);
-    this.#name = name;
-    this.#attrs = plan(name, n, moves);
-    this.#text = text;
-    const [inChannels, outChannels] = channels;
-    const shape = [inChannels, outChannels / moves.groups, ...kernel];
-    ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias, outChannels));
+    const all = withDefaults<ConvTransposeOptions<Size>>(name, options, {
+      ...TRANSPOSED,
+      bias: true,
+      paddingMode: "zeros",
+    });
+    oneOf(name, "paddingMode", all.paddingMode, ["zeros"]);
+    const attrs = attrsOf(name, n, all);
+    super(name, channels, sizes(name, "kernelSize", channels[2], n), all, true);
+    this.#attrs = attrs;
   }
 
   /** `outputSize` picks one of the sizes that fit a stride, with or without batch and channels, in place of `outputPadding`. */
@@ -106,15 +100,11 @@ export abstract class ConvTranspose extends Module {
     const more = least.map((size, i) => wanted[i]! - size);
     if (wanted.length !== n || !more.every((size, i) => Number.isInteger(size) && size >= 0 && size < stride[i]!))
       throw new ArgumentError(
-        this.#name,
+        `ConvTranspose${n}d`,
         `outputSize [${outputSize}] is not possible`,
         `the sizes run from [${least}] to [${least.map((size, i) => size + stride[i]! - 1)}]`,
       );
     return more;
-  }
-
-  protected override extraRepr(): string {
-    return this.#text;
   }
 }
 
@@ -123,8 +113,6 @@ export abstract class ConvTranspose extends Module {
  * uniform over `±1/√fanIn` with `fanIn = O/groups·k`.
  */
 export class ConvTranspose1d extends ConvTranspose {
-  /** @internal */
-  static override readonly discreet: unknown = ConvTranspose1d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size1, options: ConvTranspose1dOptions = {}) {
     super(1, [inChannels, outChannels, kernelSize], options);
   }
@@ -132,8 +120,6 @@ export class ConvTranspose1d extends ConvTranspose {
 
 /** The adjoint of a convolution over images: `[N, C, H, W] → [N, O, oh, ow]`, or the same without `N`. Starts as `ConvTranspose1d`. */
 export class ConvTranspose2d extends ConvTranspose {
-  /** @internal */
-  static override readonly discreet: unknown = ConvTranspose2d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size2, options: ConvTranspose2dOptions = {}) {
     super(2, [inChannels, outChannels, kernelSize], options);
   }
@@ -141,8 +127,6 @@ export class ConvTranspose2d extends ConvTranspose {
 
 /** The adjoint of a convolution over volumes: `[N, C, D, H, W] → [N, O, od, oh, ow]`, or the same without `N`. Starts as `ConvTranspose1d`. */
 export class ConvTranspose3d extends ConvTranspose {
-  /** @internal */
-  static override readonly discreet: unknown = ConvTranspose3d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size3, options: ConvTranspose3dOptions = {}) {
     super(3, [inChannels, outChannels, kernelSize], options);
   }

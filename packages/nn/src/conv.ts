@@ -10,8 +10,18 @@ import {
 } from "@descent/core";
 import { Module } from "./base.ts";
 import { onBatch } from "./images.ts";
-import { checkSizes, oneOf, type Size, type Size1, type Size2, type Size3, sizes, withDefaults } from "./options.ts";
-import { python } from "./repr.ts";
+import {
+  checkSizes,
+  oneOf,
+  type Size,
+  type Size1,
+  type Size2,
+  type Size3,
+  sizes,
+  spread,
+  withDefaults,
+} from "./options.ts";
+import { changes, keywords } from "./repr.ts";
 import { weightAndBias } from "./variables.ts";
 
 /** How a kernel moves over its input. */
@@ -54,7 +64,7 @@ interface Plan {
   readonly mode: PadMode;
 }
 
-function plan(
+function planOf(
   op: string,
   kernel: readonly number[],
   { stride, dilation, groups, ...moves }: Required<Padded<Size>>,
@@ -80,7 +90,7 @@ const convolver =
   (x, weight, options = {}) => {
     const op = `conv${n}d`;
     const { bias, ...moves } = withDefaults(op, options, { bias: null, ...MOVES });
-    return run(x, weight, bias, plan(op, weight.shape.slice(2), moves, n));
+    return run(x, weight, bias, planOf(op, weight.shape.slice(2), moves, n));
   };
 
 /**
@@ -129,80 +139,68 @@ export type Conv1dOptions = ConvOptions<Size1>;
 export type Conv2dOptions = ConvOptions<Size2>;
 export type Conv3dOptions = ConvOptions<Size3>;
 
-interface Described {
-  readonly stride: Size;
-  readonly padding: Size | "same" | "valid";
-  readonly dilation: Size;
-  readonly outputPadding: Size;
-  readonly groups: number;
-  readonly bias: boolean;
-  readonly paddingMode: string;
-}
-
-/** Checks the sizes of a layer, and shows them as PyTorch does. */
-export function describe(
-  name: string,
-  n: number,
-  [inChannels, outChannels, kernelSize]: Channels,
-  { groups, bias, paddingMode, ...given }: Described,
-): { readonly kernel: readonly number[]; readonly text: string } {
-  checkSizes(name, { inChannels, outChannels });
-  const list = (what: string, size: Size, least = 1): readonly number[] => sizes(name, what, size, n, least);
-  const kernel = list("kernelSize", kernelSize);
-  const [stride, dilation] = [list("stride", given.stride), list("dilation", given.dilation)];
-  checkSizes(name, { groups });
-  if (inChannels % groups !== 0 || outChannels % groups !== 0)
-    throw new ArgumentError(
-      name,
-      `inChannels ${inChannels} and outChannels ${outChannels} must be divisible by groups ${groups}`,
-    );
-  const padding = typeof given.padding === "string" ? given.padding : list("padding", given.padding, 0);
-  const outputPadding = list("outputPadding", given.outputPadding, 0);
-  const part = (word: string, value: readonly number[] | string, usual: number): string =>
-    typeof value === "string"
-      ? `, ${word}=${value}`
-      : value.some((size) => size !== usual)
-        ? `, ${word}=${python(value)}`
-        : "";
-  const text = [
-    `${inChannels}, ${outChannels}, kernel_size=${python(kernel)}, stride=${python(stride)}`,
-    part("padding", padding, 0),
-    part("dilation", dilation, 1),
-    part("output_padding", outputPadding, 0),
-    groups === 1 ? "" : `, groups=${groups}`,
-    bias ? "" : ", bias=False",
-    paddingMode === "zeros" ? "" : part("padding_mode", paddingMode, 0),
-  ].join("");
-  return { kernel, text };
-}
-
 export type Channels = readonly [inChannels: number, outChannels: number, kernelSize: Size];
 
-abstract class Conv extends Module {
+/** What convolutions and their adjoints share: weight and bias, and how PyTorch shows them. */
+export abstract class AnyConv extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  readonly #plan: Plan;
   readonly #text: string;
 
-  protected constructor(n: number, channels: Channels, options: ConvOptions<Size>) {
+  protected constructor(
+    name: string,
+    [inChannels, outChannels]: Channels,
+    kernel: readonly number[],
+    { stride, groups, bias, ...others }: Required<ConvOptions<Size>>,
+    isTransposed = false,
+  ) {
     super();
-    const name = `Conv${n}d`;
-    const all = withDefaults(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
-    const { bias, paddingMode, ...moves } = all;
-    oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
-    const { kernel, text } = describe(name, n, channels, { ...all, outputPadding: 0 });
-    this.#plan = plan(name, kernel, moves, n, paddingMode === "zeros" ? "constant" : paddingMode);
-    this.#text = text;
-    const shape = [channels[1], channels[0] / moves.groups, ...kernel];
-    ({ weight: this.weight, bias: this.bias } = weightAndBias(shape, bias));
-  }
-
-  forward(x: Tensor): Tensor {
-    return run(x, this.weight, this.bias, this.#plan);
+    checkSizes(name, { inChannels, outChannels, groups });
+    if (inChannels % groups !== 0 || outChannels % groups !== 0)
+      throw new ArgumentError(
+        name,
+        `inChannels ${inChannels} and outChannels ${outChannels} must be divisible by groups ${groups}`,
+      );
+    const channels = isTransposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups];
+    ({ weight: this.weight, bias: this.bias } = weightAndBias([...channels, ...kernel], bias, outChannels));
+    const list = <T>(size: T | readonly T[]): readonly T[] => spread(name, "size", size, kernel.length);
+    const { padding, dilation, outputPadding = 0, paddingMode } = others as typeof others & { outputPadding?: Size };
+    const shown = {
+      padding: typeof padding === "string" ? padding : list(padding as Size),
+      dilation: list(dilation),
+      outputPadding: list(outputPadding),
+      ...{ groups, bias, paddingMode },
+    };
+    const usual = { padding: list(0), dilation: list(1), outputPadding: list(0), groups: 1, bias: true };
+    const text =
+      keywords({ kernelSize: kernel, stride: list(stride) }) + changes(shown, { ...usual, paddingMode: "zeros" });
+    // PyTorch shows words without quotes here.
+    this.#text = `${inChannels}, ${outChannels}, ${text.replaceAll("'", "")}`;
   }
 
   protected override extraRepr(): string {
     return this.#text;
+  }
+}
+
+abstract class Conv extends AnyConv {
+  /** @internal */
+  static override readonly discreet: unknown = Conv;
+  readonly #plan: Plan;
+
+  protected constructor(n: number, channels: Channels, options: ConvOptions<Size>) {
+    const name = `Conv${n}d`;
+    const all = withDefaults<ConvOptions<Size>>(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
+    const { paddingMode } = all;
+    oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
+    const kernel = sizes(name, "kernelSize", channels[2], n);
+    const plan = planOf(name, kernel, all, n, paddingMode === "zeros" ? "constant" : paddingMode);
+    super(name, channels, kernel, all);
+    this.#plan = plan;
+  }
+
+  forward(x: Tensor): Tensor {
+    return run(x, this.weight, this.bias, this.#plan);
   }
 }
 
@@ -211,8 +209,6 @@ abstract class Conv extends Module {
  * `±1/√fanIn` with `fanIn = C/groups·k`.
  */
 export class Conv1d extends Conv {
-  /** @internal */
-  static override readonly discreet: unknown = Conv1d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size1, options: Conv1dOptions = {}) {
     super(1, [inChannels, outChannels, kernelSize], options);
   }
@@ -223,8 +219,6 @@ export class Conv1d extends Conv {
  * `fanIn = C/groups·kh·kw`.
  */
 export class Conv2d extends Conv {
-  /** @internal */
-  static override readonly discreet: unknown = Conv2d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size2, options: Conv2dOptions = {}) {
     super(2, [inChannels, outChannels, kernelSize], options);
   }
@@ -235,8 +229,6 @@ export class Conv2d extends Conv {
  * `±1/√fanIn` with `fanIn = C/groups·kd·kh·kw`.
  */
 export class Conv3d extends Conv {
-  /** @internal */
-  static override readonly discreet: unknown = Conv3d;
   constructor(inChannels: number, outChannels: number, kernelSize: Size3, options: Conv3dOptions = {}) {
     super(3, [inChannels, outChannels, kernelSize], options);
   }

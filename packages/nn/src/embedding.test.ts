@@ -73,9 +73,7 @@ describe("Embedding", () => {
     expect(() => new Embedding(3, 2, { weight: randn([2, 2]) })).toThrow(
       "Embedding: the weight must be [3,2], got [2,2]",
     );
-    expect(() => Embedding.fromPretrained(randn([2]))).toThrow(
-      "Embedding.fromPretrained: the rows must be [num, dim], got [2]",
-    );
+    expect(() => Embedding.fromPretrained(randn([2]))).toThrow("fromPretrained: the rows must be [num, dim], got [2]");
     expect(() => new Embedding(3, 2).call(int([3]))).toThrow(
       "indexSelect: index 3 is out of range for axis 0 of size 3 (in Embedding); use 0 to 2",
     );

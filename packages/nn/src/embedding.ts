@@ -1,19 +1,22 @@
 import {
   ArgumentError,
   arange,
-  fromTypedArray,
+  bincount,
   hostArray,
   Parameter,
   randn,
   ShapeError,
+  sameShape,
   scope,
   show,
   type Tensor,
+  tensor,
   where,
+  zeros,
 } from "@descent/core";
 import { Module } from "./base.ts";
 import { checkSizes, oneOf, withDefaults } from "./options.ts";
-import { keywords, python } from "./repr.ts";
+import { changes } from "./repr.ts";
 import { parameter } from "./variables.ts";
 
 /** Options that all lookups share. */
@@ -48,7 +51,15 @@ export interface FunctionalEmbeddingBagOptions extends EmbeddingBagOptions {
 }
 
 const DEFAULTS = { paddingIdx: null, maxNorm: null, normType: 2, scaleGradByFreq: false } as const;
-const BAG_DEFAULTS = { ...DEFAULTS, mode: "mean", includeLastOffset: false } as const;
+/** In the order in which PyTorch prints them. */
+const BAG_DEFAULTS = {
+  maxNorm: null,
+  normType: 2,
+  scaleGradByFreq: false,
+  mode: "mean",
+  paddingIdx: null,
+  includeLastOffset: false,
+} as const;
 const MODES: readonly BagMode[] = ["sum", "mean", "max"];
 
 /** The rows of a weight `[num, dim]` that the int32 `input` names: `[…] → […, dim]`. */
@@ -61,7 +72,7 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
     if (maxNorm !== null) renormalize(weight, index, maxNorm, normType);
     let rows = weight.indexSelect(0, index);
     if (scaleGradByFreq) {
-      const count = index.eq(index.unsqueeze(1)).sum(1).unsqueeze(1);
+      const count = bincount(index).indexSelect(0, index).unsqueeze(1);
       // The value as it is, the gradient divided.
       rows = rows.detach().add(rows.sub(rows.detach()).div(count));
     }
@@ -75,11 +86,7 @@ function renormalize(weight: Tensor, index: Tensor, maxNorm: number, p: number):
   if (!(weight instanceof Parameter))
     throw new ArgumentError("embedding", "maxNorm changes the weight, which is no Parameter", "pass a Parameter");
   const value = weight.detach();
-  const norms = value
-    .abs()
-    .pow(p)
-    .sum(1, { keepdim: true })
-    .pow(1 / p);
+  const norms = value.norm(p, 1, { keepdim: true });
   const isNamed = index.oneHot(value.shape[0]!).sum(0).gt(0).unsqueeze(1);
   const isLong = isNamed.logicalAnd(norms.gt(maxNorm));
   // As PyTorch's renorm, which keeps from dividing by zero.
@@ -108,7 +115,7 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalE
   oneOf(op, "mode", mode, MODES);
   if (perSampleWeights !== null && mode !== "sum")
     throw new ArgumentError(op, `perSampleWeights need mode "sum", got "${mode}"`);
-  if (perSampleWeights !== null && show(perSampleWeights.shape) !== show(input.shape))
+  if (perSampleWeights !== null && !sameShape(perSampleWeights.shape, input.shape))
     throw new ShapeError(
       op,
       `perSampleWeights ${show(perSampleWeights.shape)} must have the shape of the input ${show(input.shape)}`,
@@ -123,35 +130,30 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalE
     throw new ArgumentError(op, `an input ${show(input.shape)} has its bags in rows`, "leave offsets out");
   const row = paddingRow(op, paddingIdx, weight.shape[0]!);
   return scope(() => {
-    // Bags of different sizes become rows of a table with empty places.
-    const table = offsets === null ? null : bagTable(op, input, offsets, includeLastOffset);
-    const lay = (x: Tensor): Tensor => (table === null ? x : x.indexSelect(0, table.at).reshape(table.shape));
-    const index = lay(input);
-    const isPadding = row === null ? null : index.eq(row);
-    const isEmpty =
-      table === null ? isPadding : isPadding === null ? table.isEmpty : isPadding.logicalOr(table.isEmpty);
-    const rows = embedding(index, weight, { ...rest, paddingIdx });
-    if (index.shape[1] === 0) return rows.sum(1);
-    const hole = isEmpty?.unsqueeze(2) ?? null;
-    if (mode === "max") {
-      if (hole === null) return rows.amax(1);
-      const most = where(hole, Number.NEGATIVE_INFINITY, rows).amax(1);
-      return where(hole.all(1), 0, most);
-    }
-    const weighted = perSampleWeights === null ? rows : rows.mul(lay(perSampleWeights).unsqueeze(2));
-    const total = (hole === null ? weighted : where(hole, 0, weighted)).sum(1);
-    if (mode === "sum") return total;
-    return total.div(hole === null ? index.shape[1]! : hole.logicalNot().sum(1).clamp(1));
+    const index = input.flatten();
+    const [count, numbers] = offsets === null ? bagsInRows(input) : bagsFrom(op, input, offsets, includeLastOffset);
+    // What takes no part goes to one more bag, which is left out.
+    const bags = row === null ? numbers : numbers.maskedFill(index.eq(row), count);
+    let rows = embedding(index, weight, rest);
+    if (perSampleWeights !== null) rows = rows.mul(perSampleWeights.reshape([-1, 1]));
+    const { dtype, backend } = rows;
+    return zeros([count + 1, rows.shape[1]!], { dtype, backend })
+      .scatterReduce(0, bags.unsqueeze(1).expand(rows.shape), rows, mode === "max" ? "amax" : mode, {
+        includeSelf: false,
+      })
+      .narrow(0, 0, count);
   });
 }
 
-/** Where the elements of bags stand, as a table with one row per bag. */
-function bagTable(
-  op: string,
-  input: Tensor,
-  offsets: Tensor,
-  includeLastOffset: boolean,
-): { at: Tensor; isEmpty: Tensor; shape: readonly [bags: number, longest: number] } {
+/** How many bags there are, and the bag of each index. */
+type Bags = readonly [count: number, numbers: Tensor];
+
+function bagsInRows({ shape, backend }: Tensor): Bags {
+  const count = shape[0]!;
+  return [count, arange(0, count, 1, { backend }).unsqueeze(1).expand(shape).flatten()];
+}
+
+function bagsFrom(op: string, input: Tensor, offsets: Tensor, includeLastOffset: boolean): Bags {
   const starts = [...hostArray(op, offsets).values];
   const total = input.shape[0]!;
   if (!includeLastOffset) starts.push(total);
@@ -161,21 +163,10 @@ function bagTable(
       `the offsets ${show(starts)} do not divide ${total} indices into bags`,
       "begin with 0, never descend, and stay within the input",
     );
-  const sizes = starts.slice(1).map((end, i) => end - starts[i]!);
-  const shape = [sizes.length, Math.max(0, ...sizes)] as const;
-  const [at, isEmpty] = [new Int32Array(shape[0] * shape[1]), new Uint8Array(shape[0] * shape[1])];
-  for (let i = 0; i < at.length; i++) {
-    const [bag, k] = [Math.floor(i / shape[1]), i % shape[1]];
-    const isInside = k < sizes[bag]!;
-    at[i] = isInside ? starts[bag]! + k : 0;
-    isEmpty[i] = Number(!isInside);
-  }
-  const { backend } = input;
-  return {
-    at: fromTypedArray(at, [at.length], "int32", { backend }),
-    isEmpty: fromTypedArray(isEmpty, shape, "bool", { backend }),
-    shape,
-  };
+  const ends = starts.slice(1);
+  const numbers = new Int32Array(total).fill(ends.length);
+  for (const [bag, end] of ends.entries()) numbers.fill(bag, starts[bag], end);
+  return [ends.length, tensor(numbers, { backend: input.backend })];
 }
 
 /** What a layer may begin with. */
@@ -189,108 +180,87 @@ interface Freeze {
   readonly freeze?: boolean;
 }
 
-function table(
-  op: string,
-  shape: readonly [num: number, dim: number],
-  paddingIdx: number | null,
-  given: Tensor | null,
-): Parameter {
-  const [numEmbeddings, embeddingDim] = shape;
-  checkSizes(op, { numEmbeddings, embeddingDim });
-  const row = paddingRow(op, paddingIdx, numEmbeddings);
-  if (given !== null && show(given.shape) !== show(shape))
-    throw new ShapeError(op, `the weight must be ${show(shape)}, got ${show(given.shape)}`);
-  return parameter(() => {
-    if (given !== null) return given;
-    const drawn = randn(shape);
-    return row === null ? drawn : where(arange(numEmbeddings).eq(row).unsqueeze(1), 0, drawn);
-  });
-}
-
-function thaw<L extends { readonly weight: Parameter }>(layer: L, freeze: boolean): L {
-  layer.weight.requiresGrad = !freeze;
-  return layer;
-}
-
-const sizesOf = (op: string, { shape }: Tensor): readonly [number, number] => {
-  if (shape.length !== 2) throw new ShapeError(op, `the rows must be [num, dim], got ${show(shape)}`);
-  return shape as readonly [number, number];
-};
-
-/** A row of a trained table for each int32 index: `[…] → […, dim]`. */
-export class Embedding extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = Embedding;
+/** A trained table. */
+abstract class Lookup<O extends EmbeddingOptions> extends Module {
   readonly weight: Parameter;
-  readonly #options: Required<EmbeddingOptions>;
+  readonly #options: Required<O>;
 
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions & Pretrained = {}) {
+  protected constructor(
+    name: string,
+    shape: readonly [numEmbeddings: number, embeddingDim: number],
+    { weight: given = null, ...options }: O & Pretrained,
+    defaults: Required<O>,
+  ) {
     super();
-    const { weight, ...rest } = withDefaults("Embedding", options, { ...DEFAULTS, weight: null });
-    this.weight = table("Embedding", [numEmbeddings, embeddingDim], rest.paddingIdx, weight);
-    this.#options = rest;
+    const [numEmbeddings, embeddingDim] = shape;
+    const all = withDefaults(name, options as unknown as O, defaults);
+    checkSizes(name, { numEmbeddings, embeddingDim });
+    const row = paddingRow(name, all.paddingIdx as number | null, numEmbeddings);
+    this.#options = { ...all, paddingIdx: row };
+    if (given !== null && !sameShape(given.shape, shape))
+      throw new ShapeError(name, `the weight must be ${show(shape)}, got ${show(given.shape)}`);
+    this.weight = parameter(() => {
+      if (given !== null) return given;
+      const drawn = randn(shape);
+      return row === null ? drawn : where(arange(numEmbeddings).eq(row).unsqueeze(1), 0, drawn);
+    });
   }
 
-  /** A layer that begins with the given rows `[num, dim]`, by default without training them. */
-  static fromPretrained(rows: Tensor, { freeze = true, ...options }: EmbeddingOptions & Freeze = {}): Embedding {
-    return thaw(new Embedding(...sizesOf("Embedding.fromPretrained", rows), { ...options, weight: rows }), freeze);
-  }
-
-  forward(input: Tensor): Tensor {
-    return embedding(input, this.weight, this.#options);
+  protected get options(): Required<O> {
+    return this.#options;
   }
 
   protected override extraRepr(): string {
-    return [`${this.weight.shape.join(", ")}`, ...changes(this.#options, this.weight)].join(", ");
+    const { includeLastOffset: _, ...shown } = this.#options as Required<O> & { readonly includeLastOffset?: boolean };
+    return this.weight.shape.join(", ") + changes(shown as unknown as typeof DEFAULTS, DEFAULTS);
+  }
+}
+
+/** A layer that begins with given rows. */
+function pretrained<L extends Lookup<EmbeddingOptions>, O extends object>(
+  layer: new (numEmbeddings: number, embeddingDim: number, options: O & Pretrained) => L,
+  weight: Tensor,
+  { freeze = true, ...options }: O & Freeze,
+): L {
+  if (weight.ndim !== 2)
+    throw new ShapeError("fromPretrained", `the rows must be [num, dim], got ${show(weight.shape)}`);
+  const made = new layer(weight.shape[0]!, weight.shape[1]!, { ...(options as O), weight });
+  made.weight.requiresGrad = !freeze;
+  return made;
+}
+
+/** A row of a trained table for each int32 index: `[…] → […, dim]`. */
+export class Embedding extends Lookup<EmbeddingOptions> {
+  /** @internal */
+  static override readonly discreet: unknown = Embedding;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions & Pretrained = {}) {
+    super("Embedding", [numEmbeddings, embeddingDim], options, DEFAULTS);
+  }
+
+  /** A layer that begins with the given rows `[num, dim]`, by default without training them. */
+  static fromPretrained(rows: Tensor, options: EmbeddingOptions & Freeze = {}): Embedding {
+    return pretrained(Embedding, rows, options);
+  }
+
+  forward(input: Tensor): Tensor {
+    return embedding(input, this.weight, this.options);
   }
 }
 
 /** `embeddingBag` over a trained table: int32 `[N, L]`, or one axis with offsets, → `[N, dim]`. */
-export class EmbeddingBag extends Module {
-  readonly weight: Parameter;
-  readonly #options: Required<EmbeddingBagOptions>;
-
+export class EmbeddingBag extends Lookup<EmbeddingBagOptions> {
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions & Pretrained = {}) {
-    super();
-    const { weight, ...rest } = withDefaults("EmbeddingBag", options, { ...BAG_DEFAULTS, weight: null });
-    oneOf("EmbeddingBag", "mode", rest.mode, MODES);
-    this.weight = table("EmbeddingBag", [numEmbeddings, embeddingDim], rest.paddingIdx, weight);
-    this.#options = rest;
+    super("EmbeddingBag", [numEmbeddings, embeddingDim], options, BAG_DEFAULTS);
+    oneOf("EmbeddingBag", "mode", this.options.mode, MODES);
   }
 
   /** A layer that begins with the given rows `[num, dim]`, by default without training them. */
-  static fromPretrained(rows: Tensor, { freeze = true, ...options }: EmbeddingBagOptions & Freeze = {}): EmbeddingBag {
-    return thaw(
-      new EmbeddingBag(...sizesOf("EmbeddingBag.fromPretrained", rows), { ...options, weight: rows }),
-      freeze,
-    );
+  static fromPretrained(rows: Tensor, options: EmbeddingBagOptions & Freeze = {}): EmbeddingBag {
+    return pretrained(EmbeddingBag, rows, options);
   }
 
   forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
-    return embeddingBag(input, this.weight, { ...this.#options, offsets, perSampleWeights });
-  }
-
-  protected override extraRepr(): string {
-    const { mode, paddingIdx, includeLastOffset: _, ...rest } = this.#options;
-    const padding = changes({ ...DEFAULTS, paddingIdx }, this.weight);
-    return [
-      this.weight.shape.join(", "),
-      ...changes({ ...rest, paddingIdx: null }, this.weight),
-      `mode=${python(mode)}`,
-      ...padding,
-    ].join(", ");
+    return embeddingBag(input, this.weight, { ...this.options, offsets, perSampleWeights });
   }
 }
-
-/** The options that are not the default, as PyTorch prints them. */
-const changes = (
-  { paddingIdx, maxNorm, normType, scaleGradByFreq }: Required<EmbeddingOptions>,
-  weight: Tensor,
-): string[] => [
-  ...(paddingIdx === null
-    ? []
-    : [keywords({ paddingIdx: paddingIdx < 0 ? paddingIdx + weight.shape[0]! : paddingIdx })]),
-  ...(maxNorm === null ? [] : [keywords({ maxNorm })]),
-  ...(normType === 2 ? [] : [keywords({ normType })]),
-  ...(scaleGradByFreq ? [keywords({ scaleGradByFreq })] : []),
-];

@@ -247,7 +247,7 @@ test("rejects what it cannot fill", () => {
       () => init.dirac([3, 3, 3], { groups: 2 }),
       "init.dirac: 3 output channels do not divide into 2 groups; choose a divisor",
     ],
-    [() => init.orthogonal([3]), "init.orthogonal: expected a weight of at least 2 axes, got [3]"],
+    [() => init.orthogonal([3]), "init.orthogonal: expected a weight of at least two axes, got [3]"],
     [() => init.sparse([3, 3, 3], 0.5), "init.sparse: expected a weight of 2 axes, got [3,3,3]"],
     [() => init.sparse([3, 3], 2), "init.sparse: sparsity must lie in [0, 1], got 2"],
     [() => init.xavierUniform([3]), "init.xavierUniform: expected a weight of at least two axes, got [3]"],

@@ -7,6 +7,7 @@ import {
   full,
   type Generator,
   eye as identity,
+  linalg,
   Parameter,
   normal as randomNormal,
   uniform as randomUniform,
@@ -125,7 +126,7 @@ export const zeros = <T extends Target>(target: T): Filled<T> => constant(target
 
 /** The identity matrix, which keeps the inputs of a linear layer: `[out, in]`. */
 export function eye<T extends Target>(target: T): Filled<T> {
-  checkRank("init.eye", target, 2, 2);
+  checkRank("init.eye", target, 2);
   return fill(target, ([n, m], like) => identity(n!, m!, like));
 }
 
@@ -244,36 +245,18 @@ export const kaimingNormal = kaiming("init.kaimingNormal", normally);
 export function orthogonal<T extends Target>(target: T, options: XavierOptions = {}): Filled<T> {
   const op = "init.orthogonal";
   const { gain, generator } = withDefaults(op, options, { gain: 1, ...RANDOM });
-  checkRank(op, target, 2);
-  return fillWith(target, ([rows, ...rest]) => {
-    const columns = sizeOf(rest);
-    const isTall = rows! > columns;
-    const [count, length] = isTall ? [columns, rows!] : [rows!, columns];
-    const basis = orthonormal(count, length, generator);
-    const at = (i: number, j: number): number => (isTall ? basis[j]![i]! : basis[i]![j]!);
-    return Float64Array.from({ length: rows! * columns }, (_, k) => gain * at(Math.floor(k / columns), k % columns));
-  });
-}
-
-/** `count` orthonormal vectors, evenly distributed over all such: normal ones (Gram and Schmidt), made orthogonal twice, since once rounds. */
-function orthonormal(count: number, length: number, generator: Generator): Float64Array[] {
-  const dot = (x: Float64Array, y: Float64Array): number => {
-    let sum = 0;
-    for (let i = 0; i < length; i++) sum += x[i]! * y[i]!;
-    return sum;
-  };
-  const basis: Float64Array[] = [];
-  while (basis.length < count) {
-    const bits = generator.bits(2 * length);
-    const v = Float64Array.from({ length }, (_, i) => standardNormal(bits, 2 * i));
-    for (const q of [...basis, ...basis]) {
-      const along = dot(v, q);
-      for (let i = 0; i < length; i++) v[i]! -= along * q[i]!;
-    }
-    const norm = Math.sqrt(dot(v, v));
-    basis.push(v.map((x) => x / norm));
-  }
-  return basis;
+  const { fanIn: columns } = fans(target, op);
+  return fill(target, (shape, { dtype = "float32", ...like }) =>
+    scope(() => {
+      const rows = shape[0]!;
+      const sizes = [Math.min(rows, columns), Math.max(rows, columns)];
+      const drawn = randomNormal(0, 1, sizes, { ...like, dtype: "float64", generator });
+      const { Q, R } = linalg.qr(drawn.mT);
+      // With these signs, all orthogonal matrices are equally likely.
+      const columnwise = Q.mul(R.diagonal().sign()).mul(gain);
+      return (rows > columns ? columnwise : columnwise.mT).reshape(shape).to(dtype);
+    }),
+  );
 }
 
 /** Options of `sparse`. */
@@ -287,7 +270,7 @@ export function sparse<T extends Target>(target: T, sparsity: number, options: S
   const op = "init.sparse";
   const { std, generator } = withDefaults(op, options, { std: 0.01, ...RANDOM });
   checkFraction(op, "sparsity", sparsity);
-  checkRank(op, target, 2, 2);
+  checkRank(op, target, 2);
   return fillWith(target, ([rows, columns]) => {
     const bits = generator.bits(2 * rows! * columns!);
     const values = Float64Array.from({ length: rows! * columns! }, (_, i) => std * standardNormal(bits, 2 * i));
@@ -298,10 +281,11 @@ export function sparse<T extends Target>(target: T, sparsity: number, options: S
   });
 }
 
-function checkRank(op: string, target: Target, least: number, most = Number.POSITIVE_INFINITY): void {
+function checkRank(op: string, target: Target, least: number, most = least): void {
   const shape = shapeOf(target);
-  const wanted =
-    least === most ? least : most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
   if (shape.length < least || shape.length > most)
-    throw new ArgumentError(op, `expected a weight of ${wanted} axes, got ${show(shape)}`);
+    throw new ArgumentError(
+      op,
+      `expected a weight of ${least}${most > least ? ` to ${most}` : ""} axes, got ${show(shape)}`,
+    );
 }

@@ -21,11 +21,22 @@ function pythonNumber(value: number): string {
 /** A number as Python prints a float: `1.0` for 1. */
 export const pythonFloat = (value: number): string => pythonNumber(value).replace(/^-?\d+$/, "$&.0");
 
+type Named = Readonly<Record<string, Shown>>;
+
+const parts = (values: Named): string[] =>
+  Object.entries(values).map(([name, value]) => `${snakeCase(name)}=${python(value)}`);
+
 /** `name=value, …`, with names in PyTorch's spelling. */
-export const keywords = (values: Readonly<Record<string, Shown>>): string =>
-  Object.entries(values)
-    .map(([name, value]) => `${snakeCase(name)}=${python(value)}`)
-    .join(", ");
+export const keywords = (values: Named): string => parts(values).join(", ");
+
+/** `, name=value…` of the values that are not the default, which follow what is always shown. */
+export function changes(values: Named, defaults: Named): string {
+  const usual = parts(defaults);
+  return parts(values)
+    .filter((part) => !usual.includes(part))
+    .map((part) => `, ${part}`)
+    .join("");
+}
 
 /** The name of a field in PyTorch's spelling. Names that are not in camelCase (`Mixed_5b`, `ln_1`) stay as they are. */
 export const snakeCase = (name: string): string =>
