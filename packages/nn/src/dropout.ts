@@ -40,51 +40,53 @@ const dropping =
   };
 
 /** One element per channel of `[N, C, …]`, or of `[C, …]`, of which the first `leading` axes are those. Throws unless `x` has so many axes. */
-function channelsOf(op: string, x: Tensor, ranks: readonly number[], leading = 2): Shape {
+function channelsOf(op: string, x: Tensor, ranks: readonly number[], leading: number): Shape {
   if (!ranks.includes(x.ndim))
     throw new ShapeError(op, `an input of shape ${show(x.shape)}`, `expected ${ranks.join(" or ")} axes`);
   return x.shape.map((size, i) => (i < leading ? size : 1));
 }
 
+/** A sample of what is dropped: 0, or else `1 / (1 − p)`. */
+const drawn = ({ dtype, backend }: Tensor, shape: Shape, p: number, generator: Generator): Tensor =>
+  dropoutOp(ones(shape, { dtype, backend }), p, generator);
+
 /** Drops whole channels and scales the others by `1 / (1 − p)` (Tompson et al. 2015). */
-const dropChannels = (x: Tensor, shape: Shape, p: number, generator: Generator): Tensor =>
-  p === 0 ? x : scope(() => x.mul(dropoutOp(ones(shape, { dtype: x.dtype, backend: x.backend }), p, generator)));
+const channelwise = (op: string, ranks: readonly number[], leading: (rank: number) => number): Drop =>
+  dropping(op, true, (x, p, generator) => {
+    const shape = channelsOf(op, x, ranks, leading(x.ndim));
+    return p === 0 ? x : scope(() => x.mul(drawn(x, shape, p, generator)));
+  });
 
 /** Where the SELU ends far left of 0, times −1. */
 const ALPHA = 1.7580993408473766;
 
-/** Elements where `mask` is 0 become `−ALPHA`, and all are moved and scaled so that zero mean and unit variance stay (Klambauer et al. 2017). */
-function dropToAlpha(x: Tensor, shape: Shape, p: number, generator: Generator): Tensor {
-  if (p === 0) return x;
-  if (p === 1) return x.mul(0);
-  const a = 1 / Math.sqrt((ALPHA ** 2 * p + 1) * (1 - p));
-  return scope(() => {
-    const isKept = dropoutOp(ones(shape, { dtype: x.dtype, backend: x.backend }), p, generator).ne(0);
-    return where(isKept, x, -ALPHA)
-      .mul(a)
-      .add(ALPHA * a * p);
+/** Elements that are dropped become `−ALPHA`, and all are moved and scaled so that zero mean and unit variance stay (Klambauer et al. 2017). */
+const toAlpha = (op: string, shapeOf: (x: Tensor) => Shape): Drop =>
+  dropping(op, false, (x, p, generator) => {
+    const shape = shapeOf(x);
+    if (p === 0) return x;
+    if (p === 1) return x.mul(0);
+    const a = 1 / Math.sqrt((ALPHA ** 2 * p + 1) * (1 - p));
+    return scope(() =>
+      where(drawn(x, shape, p, generator).ne(0), x, -ALPHA)
+        .mul(a)
+        .add(ALPHA * a * p),
+    );
   });
-}
 
 /** Zeroes elements with probability `p` and scales the others by `1 / (1 − p)`, unless `training` is false (Srivastava et al. 2014). */
 export const dropout = dropping("dropout", true, dropoutOp);
 /** Zeroes channels of `[N, C, L]` or `[C, L]` and scales the others by `1 / (1 − p)`. */
-export const dropout1d = dropping("dropout1d", true, (x, p, generator) =>
-  dropChannels(x, channelsOf("dropout1d", x, [2, 3], x.ndim - 1), p, generator),
-);
+export const dropout1d = channelwise("dropout1d", [2, 3], (rank) => rank - 1);
 /** Zeroes channels of `[N, C, H, W]` and scales the others by `1 / (1 − p)`. Three axes are `[N, C, L]`, as in PyTorch. */
-export const dropout2d = dropping("dropout2d", true, (x, p, generator) =>
-  dropChannels(x, channelsOf("dropout2d", x, [3, 4]), p, generator),
-);
+export const dropout2d = channelwise("dropout2d", [3, 4], () => 2);
 /** Zeroes channels of `[N, C, D, H, W]` or `[C, D, H, W]` and scales the others by `1 / (1 − p)`. */
-export const dropout3d = dropping("dropout3d", true, (x, p, generator) =>
-  dropChannels(x, channelsOf("dropout3d", x, [4, 5], x.ndim - 3), p, generator),
-);
+export const dropout3d = channelwise("dropout3d", [4, 5], (rank) => rank - 3);
 /** Drops elements to the limit of a SELU, so that mean 0 and variance 1 stay (Klambauer et al. 2017). */
-export const alphaDropout = dropping("alphaDropout", false, (x, p, generator) => dropToAlpha(x, x.shape, p, generator));
+export const alphaDropout = toAlpha("alphaDropout", (x) => x.shape);
 /** Drops channels of `[N, C, …]` to the limit of a SELU, so that mean 0 and variance 1 stay. */
-export const featureAlphaDropout = dropping("featureAlphaDropout", false, (x, p, generator) =>
-  dropToAlpha(x, channelsOf("featureAlphaDropout", x, [2, 3, 4, 5]), p, generator),
+export const featureAlphaDropout = toAlpha("featureAlphaDropout", (x) =>
+  channelsOf("featureAlphaDropout", x, [2, 3, 4, 5], 2),
 );
 
 /** `(p, options)`, or the options alone. */
@@ -92,14 +94,16 @@ export type DropoutArguments = [options?: DropoutOptions] | [p: number, options?
 
 /** What the dropout layers share: `new Dropout(0.2)` is short for `new Dropout({ p: 0.2 })`. */
 abstract class DropoutLayer extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = DropoutLayer;
   readonly #options: Required<DropoutOptions>;
   readonly #drop: Drop;
 
-  protected constructor(op: string, drop: Drop, [first = {}, rest = {}]: DropoutArguments) {
+  protected constructor(name: string, drop: Drop, [first = {}, rest = {}]: DropoutArguments) {
     super();
     const options = typeof first === "number" ? { ...rest, p: first } : first;
-    this.#options = withDefaults<DropoutOptions>(op, options, { p: 0.5, generator: defaultGenerator });
-    checkFraction(op, "p", this.#options.p);
+    this.#options = withDefaults<DropoutOptions>(name, options, { p: 0.5, generator: defaultGenerator });
+    checkFraction(name, "p", this.#options.p);
     this.#drop = drop;
   }
 
@@ -112,62 +116,27 @@ abstract class DropoutLayer extends Module {
   }
 }
 
-/** In training, zeroes elements with probability `p` and scales the others by `1 / (1 − p)` (Srivastava et al. 2014). */
-export class Dropout extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = Dropout;
+const layer = (name: string, drop: Drop): (new (...args: DropoutArguments) => DropoutLayer) =>
+  class extends DropoutLayer {
+    constructor(...args: DropoutArguments) {
+      super(name, drop, args);
+    }
+  };
 
-  constructor(...args: DropoutArguments) {
-    super("Dropout", dropout, args);
-  }
-}
+/** In training, zeroes elements with probability `p` and scales the others by `1 / (1 − p)` (Srivastava et al. 2014). */
+export class Dropout extends layer("Dropout", dropout) {}
 
 /** In training, zeroes channels of `[N, C, L]` or `[C, L]` and scales the others by `1 / (1 − p)`. */
-export class Dropout1d extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = Dropout1d;
-
-  constructor(...args: DropoutArguments) {
-    super("Dropout1d", dropout1d, args);
-  }
-}
+export class Dropout1d extends layer("Dropout1d", dropout1d) {}
 
 /** In training, zeroes channels of `[N, C, H, W]` and scales the others by `1 / (1 − p)` (Tompson et al. 2015). */
-export class Dropout2d extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = Dropout2d;
-
-  constructor(...args: DropoutArguments) {
-    super("Dropout2d", dropout2d, args);
-  }
-}
+export class Dropout2d extends layer("Dropout2d", dropout2d) {}
 
 /** In training, zeroes channels of `[N, C, D, H, W]` or `[C, D, H, W]` and scales the others by `1 / (1 − p)`. */
-export class Dropout3d extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = Dropout3d;
-
-  constructor(...args: DropoutArguments) {
-    super("Dropout3d", dropout3d, args);
-  }
-}
+export class Dropout3d extends layer("Dropout3d", dropout3d) {}
 
 /** In training, drops elements to the limit of a SELU, so that mean 0 and variance 1 stay (Klambauer et al. 2017). */
-export class AlphaDropout extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = AlphaDropout;
-
-  constructor(...args: DropoutArguments) {
-    super("AlphaDropout", alphaDropout, args);
-  }
-}
+export class AlphaDropout extends layer("AlphaDropout", alphaDropout) {}
 
 /** In training, drops channels of `[N, C, …]` to the limit of a SELU, so that mean 0 and variance 1 stay. */
-export class FeatureAlphaDropout extends DropoutLayer {
-  /** @internal */
-  static override readonly discreet: unknown = FeatureAlphaDropout;
-
-  constructor(...args: DropoutArguments) {
-    super("FeatureAlphaDropout", featureAlphaDropout, args);
-  }
-}
+export class FeatureAlphaDropout extends layer("FeatureAlphaDropout", featureAlphaDropout) {}

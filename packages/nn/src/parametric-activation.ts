@@ -27,151 +27,73 @@ import {
   where,
 } from "@descent/core";
 import { Module } from "./base.ts";
+import { type FunctionLayer, layerOf } from "./function-layer.ts";
 import { checkSizes, withDefaults } from "./options.ts";
-import { keywords, python, pythonFloat, snakeCase } from "./repr.ts";
+import { keywords, pythonFloat, snakeCase } from "./repr.ts";
 import { parameter } from "./variables.ts";
 
 type Numbers<O> = { readonly [K in keyof O]: number };
 
-/** A function with options that are numbers. One number stands for the first of them, as in `new LeakyReLU(0.2)`. */
-abstract class Activation<O extends Numbers<O>> extends Module {
-  readonly #options: Required<O>;
-  readonly #of: (x: Tensor, options: Required<O>) => Tensor;
+/** Numbers as PyTorch shows its floats. */
+const floats = (numbers: Readonly<Record<string, number>>): string =>
+  Object.entries(numbers)
+    .map(([name, value]) => `${snakeCase(name)}=${pythonFloat(value)}`)
+    .join(", ");
 
-  protected constructor(
-    name: string,
-    of: (x: Tensor, options: Required<O>) => Tensor,
-    given: O | number,
-    defaults: Required<O>,
-  ) {
-    super();
+/** The layer of a function with options that are numbers. One number stands for the first of them, as in `new LeakyReLU(0.2)`. */
+const activation = <O extends Numbers<O>>(
+  name: string,
+  of: (x: Tensor, options: Required<O>) => Tensor,
+  defaults: Required<O>,
+  text: (options: Required<O>) => string = floats,
+): (new (
+  options?: O | number,
+) => FunctionLayer) =>
+  layerOf(name, (_, given: O | number = {} as O) => {
     const options = typeof given === "number" ? ({ [Object.keys(defaults)[0]!]: given } as O) : given;
-    this.#options = withDefaults(name, options, defaults);
-    this.#of = of;
-  }
-
-  protected get options(): Required<O> {
-    return this.#options;
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.#of(x, this.options);
-  }
-
-  protected override extraRepr(): string {
-    return Object.entries<number>(this.options)
-      .map(([name, value]) => `${snakeCase(name)}=${pythonFloat(value)}`)
-      .join(", ");
-  }
-}
+    const all = withDefaults(name, options, defaults);
+    return [(x) => of(x, all), () => text(all)];
+  });
 
 /** `x` above 0, `negativeSlope · x` elsewhere, by default 0.01 of it (Maas et al. 2013). */
-export class LeakyReLU extends Activation<LeakyReluOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = LeakyReLU;
-  constructor(options: LeakyReluOptions | number = {}) {
-    super("LeakyReLU", leakyRelu, options, { negativeSlope: 0.01 });
-  }
-}
+export class LeakyReLU extends activation<LeakyReluOptions>("LeakyReLU", leakyRelu, { negativeSlope: 0.01 }) {}
 
 /** `x` above 0, `alpha · (eˣ − 1)` elsewhere (Clevert et al. 2016). */
-export class ELU extends Activation<EluOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = ELU;
-  constructor(options: EluOptions | number = {}) {
-    super("ELU", elu, options, { alpha: 1 });
-  }
-}
+export class ELU extends activation<EluOptions>("ELU", elu, { alpha: 1 }) {}
 
 /** `x` above 0, `alpha · (exp(x / alpha) − 1)` elsewhere (Barron 2017). */
-export class CELU extends Activation<EluOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = CELU;
-  constructor(options: EluOptions | number = {}) {
-    super("CELU", celu, options, { alpha: 1 });
-  }
-}
+export class CELU extends activation<EluOptions>("CELU", celu, { alpha: 1 }) {}
 
 /** `log(1 + exp(beta · x)) / beta`, and `x` where `beta · x` is above the threshold, by default 20 (Dugas et al. 2001). */
-export class Softplus extends Activation<SoftplusOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = Softplus;
-  constructor(options: SoftplusOptions | number = {}) {
-    super("Softplus", softplus, options, { beta: 1, threshold: 20 });
-  }
-}
+export class Softplus extends activation<SoftplusOptions>("Softplus", softplus, { beta: 1, threshold: 20 }) {}
 
 /** `x` limited to `[minVal, maxVal]`, by default `[−1, 1]`. */
-export class Hardtanh extends Activation<HardtanhOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = Hardtanh;
+export class Hardtanh extends activation<HardtanhOptions>("Hardtanh", hardtanh, { minVal: -1, maxVal: 1 }) {
   constructor(options: HardtanhOptions = {}) {
-    super("Hardtanh", hardtanh, options, { minVal: -1, maxVal: 1 });
-    const { minVal, maxVal } = this.options;
+    super(options);
+    const { minVal = -1, maxVal = 1 } = options;
     if (!(minVal < maxVal)) throw new ArgumentError("Hardtanh", `minVal ${minVal} is not below maxVal ${maxVal}`);
   }
 }
 
 /** `x` beyond `±lambd`, by default 0.5, and 0 between them. */
-export class Hardshrink extends Activation<ShrinkOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = Hardshrink;
-  constructor(options: ShrinkOptions | number = {}) {
-    super("Hardshrink", hardshrink, options, { lambd: 0.5 });
-  }
-
-  protected override extraRepr(): string {
-    return pythonFloat(this.options.lambd);
-  }
-}
+export class Hardshrink extends activation<ShrinkOptions>("Hardshrink", hardshrink, { lambd: 0.5 }, ({ lambd }) =>
+  pythonFloat(lambd),
+) {}
 
 /** `x` moved towards 0 by `lambd`, by default 0.5, and 0 where that is near. */
-export class Softshrink extends Activation<ShrinkOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = Softshrink;
-  constructor(options: ShrinkOptions | number = {}) {
-    super("Softshrink", softshrink, options, { lambd: 0.5 });
-  }
-
-  protected override extraRepr(): string {
-    return pythonFloat(this.options.lambd);
-  }
-}
+export class Softshrink extends activation<ShrinkOptions>("Softshrink", softshrink, { lambd: 0.5 }, ({ lambd }) =>
+  pythonFloat(lambd),
+) {}
 
 /** `a · sigmoid(b)` of the halves `a` and `b` of the axis `dim`, by default the last one (Dauphin et al. 2017). */
-export class GLU extends Activation<GluOptions> {
-  /** @internal */
-  static override readonly discreet: unknown = GLU;
-  constructor(options: GluOptions | number = {}) {
-    super("GLU", glu, options, { dim: -1 });
-  }
-
-  protected override extraRepr(): string {
-    return keywords({ ...this.options });
-  }
-}
+export class GLU extends activation<GluOptions>("GLU", glu, { dim: -1 }, (options) => keywords({ ...options })) {}
 
 /** `x` where it is above the threshold, `value` elsewhere. */
-export class Threshold extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = Threshold;
-  readonly #threshold: number;
-  readonly #value: number;
-
-  constructor(threshold: number, value: number) {
-    super();
-    this.#threshold = threshold;
-    this.#value = value;
-  }
-
-  forward(x: Tensor): Tensor {
-    return threshold(x, this.#threshold, this.#value);
-  }
-
-  protected override extraRepr(): string {
-    return keywords({ threshold: this.#threshold, value: this.#value });
-  }
-}
+export class Threshold extends layerOf("Threshold", (_, limit: number, value: number) => [
+  (x) => threshold(x, limit, value),
+  () => keywords({ threshold: limit, value }),
+]) {}
 
 /** Options of `PReLU`. */
 export interface PReLUOptions {
@@ -200,7 +122,7 @@ export class PReLU extends Module {
   }
 
   protected override extraRepr(): string {
-    return `num_parameters=${python(this.weight.numel())}`;
+    return keywords({ numParameters: this.weight.numel() });
   }
 }
 
@@ -253,6 +175,6 @@ export class RReLU extends Module {
 
   protected override extraRepr(): string {
     const { lower, upper } = this.#options;
-    return `lower=${pythonFloat(lower)}, upper=${pythonFloat(upper)}`;
+    return floats({ lower, upper });
   }
 }

@@ -3,16 +3,15 @@ import {
   defaultGenerator,
   type Generator,
   logSoftmax as logSoftmaxOp,
-  normalizeAxis,
-  oneHot,
   ShapeError,
   scope,
   show,
   softmax as softmaxOp,
   type Tensor,
   uniform,
+  zerosLike,
 } from "@descent/core";
-import { Module } from "./base.ts";
+import { elementwise, functionOf, layerOf, type Planner } from "./function-layer.ts";
 import { withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
@@ -25,12 +24,23 @@ const dimOf = (op: string, along: Along): number => {
   return dim;
 };
 
+const along =
+  (of: (x: Tensor, dim: number) => Tensor): Planner<[dim: Along]> =>
+  (op, given) => {
+    const dim = dimOf(op, given);
+    return [(x) => of(x, dim), () => keywords({ dim })];
+  };
+
+const softmaxAlong = along(softmaxOp);
+const logSoftmaxAlong = along(logSoftmaxOp);
+const softminAlong = along((x, dim) => scope(() => softmaxOp(x.neg(), dim)));
+
 /** `eˣ / Σ eˣ` along an axis. */
-export const softmax = (x: Tensor, dim: Along): Tensor => softmaxOp(x, dimOf("softmax", dim));
+export const softmax = functionOf("softmax", softmaxAlong);
 /** `log softmax(x)` along an axis, without overflow. */
-export const logSoftmax = (x: Tensor, dim: Along): Tensor => logSoftmaxOp(x, dimOf("logSoftmax", dim));
+export const logSoftmax = functionOf("logSoftmax", logSoftmaxAlong);
 /** `softmax(−x)` along an axis. */
-export const softmin = (x: Tensor, dim: Along): Tensor => scope(() => softmaxOp(x.neg(), dimOf("softmin", dim)));
+export const softmin = functionOf("softmin", softminAlong);
 
 /** Options of `gumbelSoftmax`. */
 export interface GumbelSoftmaxOptions {
@@ -57,71 +67,23 @@ export function gumbelSoftmax(
     const noise = u.log().neg().log().neg();
     const soft = softmaxOp(logits.add(noise).div(tau), dim);
     if (!hard) return soft;
-    const axis = normalizeAxis("gumbelSoftmax", dim, logits.ndim);
-    const last = shape.length - 1;
-    const picked = oneHot(soft.argmax(axis), shape[axis]!, { dtype });
-    const axes = Array.from({ length: last }, (_, i) => i);
-    return picked
-      .permute(axes.toSpliced(axis, 0, last))
-      .sub(soft.detach())
-      .add(soft);
+    const winner = soft.argmax(dim, { keepdim: true });
+    return zerosLike(soft).scatter(dim, winner, 1).sub(soft.detach()).add(soft);
   });
 }
 
-/** A function along an axis, which may be given as a number. */
-abstract class AlongAxis extends Module {
-  readonly #of: (x: Tensor, dim: number) => Tensor;
-  readonly #dim: number;
-
-  protected constructor(name: string, of: (x: Tensor, dim: number) => Tensor, along: Along) {
-    super();
-    this.#of = of;
-    this.#dim = dimOf(name, along);
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.#of(x, this.#dim);
-  }
-
-  protected override extraRepr(): string {
-    return keywords({ dim: this.#dim });
-  }
-}
-
 /** `eˣ / Σ eˣ` along an axis. */
-export class Softmax extends AlongAxis {
-  /** @internal */
-  static override readonly discreet: unknown = Softmax;
-  constructor(dim: Along) {
-    super("Softmax", softmax, dim);
-  }
-}
+export class Softmax extends layerOf("Softmax", softmaxAlong) {}
 
 /** `log softmax(x)` along an axis. */
-export class LogSoftmax extends AlongAxis {
-  /** @internal */
-  static override readonly discreet: unknown = LogSoftmax;
-  constructor(dim: Along) {
-    super("LogSoftmax", logSoftmax, dim);
-  }
-}
+export class LogSoftmax extends layerOf("LogSoftmax", logSoftmaxAlong) {}
 
 /** `softmax(−x)` along an axis. */
-export class Softmin extends AlongAxis {
-  /** @internal */
-  static override readonly discreet: unknown = Softmin;
-  constructor(dim: Along) {
-    super("Softmin", softmin, dim);
-  }
-}
+export class Softmin extends layerOf("Softmin", softminAlong) {}
 
 /** `softmax` over the channels of `[N, C, H, W]` or `[C, H, W]`. */
-export class Softmax2d extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = Softmax2d;
-  forward(x: Tensor): Tensor {
-    if (x.ndim !== 3 && x.ndim !== 4)
-      throw new ShapeError("Softmax2d", `expected [N,C,H,W] or [C,H,W], got ${show(x.shape)}`);
-    return x.softmax(-3);
-  }
-}
+export class Softmax2d extends elementwise((x) => {
+  if (x.ndim !== 3 && x.ndim !== 4)
+    throw new ShapeError("Softmax2d", `expected [N,C,H,W] or [C,H,W], got ${show(x.shape)}`);
+  return x.softmax(-3);
+}) {}

@@ -1,7 +1,6 @@
 import { linear, type Parameter, ShapeError, scope, show, type Tensor, zeros } from "@descent/core";
 import { Module } from "../base.ts";
 import { checkSizes, withDefaults } from "../options.ts";
-import { python } from "../repr.ts";
 import { cellParameters, elmanOf, KINDS, type Kind, type State } from "./gates.ts";
 
 /** Options of `LSTMCell` and `GRUCell`. */
@@ -45,33 +44,31 @@ abstract class Cell extends Module {
     const { dtype, backend } = x;
     return scope(() => {
       const before = state ?? Array.from({ length: this.#kind.states }, () => zeros(shape, { dtype, backend }));
-      return this.#kind.step(linear(x, this.weightIh, this.biasIh), before, { ...this.#weights(), weightHr: null });
+      return this.#kind.step(linear(x, this.weightIh, this.biasIh), before, this);
     });
   }
 
-  #weights(): Pick<Cell, "weightIh" | "weightHh" | "biasIh" | "biasHh"> {
-    const { weightIh, weightHh, biasIh, biasHh } = this;
-    return { weightIh, weightHh, biasIh, biasHh };
-  }
-
   protected override extraRepr(): string {
-    const sizes = `${this.weightIh.shape[1]}, ${this.weightHh.shape[1]}`;
-    return this.biasIh === null ? `${sizes}, bias=${python(false)}` : sizes;
+    const { weightIh, weightHh, biasIh } = this;
+    return `${weightIh.shape[1]}, ${weightHh.shape[1]}${biasIh === null ? ", bias=False" : ""}`;
+  }
+}
+
+/** A cell whose state is one tensor. */
+abstract class OneState extends Cell {
+  forward(x: Tensor, h: Tensor | null = null): Tensor {
+    return this.step(x, h && [h])[0]!;
   }
 }
 
 /** `h' = tanh(W x + b + U h + c)` (Elman 1990): `x [N, input]`, `h [N, hidden]` (default zeros) → `[N, hidden]`, or without `N`. */
-export class RNNCell extends Cell {
+export class RNNCell extends OneState {
   readonly #nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
     const { bias, nonlinearity } = withDefaults("RNNCell", options, { bias: true, nonlinearity: "tanh" });
     super("RNNCell", elmanOf("RNNCell", nonlinearity), inputSize, hiddenSize, bias);
     this.#nonlinearity = nonlinearity;
-  }
-
-  forward(x: Tensor, h: Tensor | null = null): Tensor {
-    return this.step(x, h && [h])[0]!;
   }
 
   protected override extraRepr(): string {
@@ -92,12 +89,8 @@ export class LSTMCell extends Cell {
 }
 
 /** One step of a GRU (Cho et al. 2014): `x [N, input]`, `h [N, hidden]` (default zeros) → `[N, hidden]`, or without `N`. */
-export class GRUCell extends Cell {
+export class GRUCell extends OneState {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
     super("GRUCell", KINDS.gru, inputSize, hiddenSize, withDefaults("GRUCell", options, { bias: true }).bias);
-  }
-
-  forward(x: Tensor, h: Tensor | null = null): Tensor {
-    return this.step(x, h && [h])[0]!;
   }
 }

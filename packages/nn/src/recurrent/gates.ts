@@ -15,7 +15,7 @@ export interface Weights {
   readonly biasIh: Tensor | null;
   readonly biasHh: Tensor | null;
   /** `[projection, hidden]`, of an LSTM with a projection. */
-  readonly weightHr: Tensor | null;
+  readonly weightHr?: Tensor | null;
 }
 
 /** A kind of recurrent cell. */
@@ -50,7 +50,7 @@ export const KINDS = {
       const [i, f, g, o] = input.add(linear(h!, weightHh, biasHh)).chunk(4, -1);
       const next = f!.sigmoid().mul(c!).add(i!.sigmoid().mul(g!.tanh()));
       const y = o!.sigmoid().mul(next.tanh());
-      return [weightHr === null ? y : linear(y, weightHr), next];
+      return [weightHr ? linear(y, weightHr) : y, next];
     },
   },
   /** Cho et al. 2014 with the gates r, z, n, where r acts behind the matrix product. */
@@ -76,16 +76,11 @@ export function cellParameters(
 ): [name: string, value: Parameter][] {
   const bound = 1 / Math.sqrt(hiddenSize);
   const rows = gates * hiddenSize;
-  const shapes: [name: string, shape: Shape][] = [
-    ["weightIh", [rows, inputSize]],
-    ["weightHh", [rows, projSize || hiddenSize]],
-    ...(bias
-      ? ([
-          ["biasIh", [rows]],
-          ["biasHh", [rows]],
-        ] as [string, Shape][])
-      : []),
-    ...(projSize > 0 ? ([["weightHr", [projSize, hiddenSize]]] as [string, Shape][]) : []),
-  ];
-  return shapes.map(([name, shape]) => [name, parameter(() => uniform(-bound, bound, shape))]);
+  const shapes: Readonly<Record<string, Shape>> = {
+    weightIh: [rows, inputSize],
+    weightHh: [rows, projSize || hiddenSize],
+    ...(bias && { biasIh: [rows], biasHh: [rows] }),
+    ...(projSize > 0 && { weightHr: [projSize, hiddenSize] }),
+  };
+  return Object.entries(shapes).map(([name, shape]) => [name, parameter(() => uniform(-bound, bound, shape))]);
 }

@@ -13,7 +13,7 @@ import {
 import { Module } from "../base.ts";
 import { dropout } from "../dropout.ts";
 import { checkFraction, checkSizes, withDefaults } from "../options.ts";
-import { keywords } from "../repr.ts";
+import { changes } from "../repr.ts";
 import { cellParameters, elmanOf, KINDS, type Kind, type State, type Weights } from "./gates.ts";
 import { PackedSequence, take } from "./packed.ts";
 
@@ -66,6 +66,8 @@ abstract class Recurrent extends Module {
   /** The sizes of the tensors of the state. */
   readonly #sizes: readonly number[];
   readonly #inputSize: number;
+  /** What the names of the parameters of each direction end with. */
+  readonly #directions: readonly string[];
 
   constructor(
     name: string,
@@ -88,10 +90,10 @@ abstract class Recurrent extends Module {
     const outputSize = projSize || hiddenSize;
     this.#sizes = [outputSize, hiddenSize].slice(0, kind.states);
     this.#shown = { inputSize, hiddenSize, projSize, ...options };
-    const directions = bidirectional ? ["", "Reverse"] : [""];
+    this.#directions = bidirectional ? ["", "Reverse"] : [""];
     for (let layer = 0; layer < numLayers; layer++)
-      for (const direction of directions) {
-        const features = layer === 0 ? inputSize : outputSize * directions.length;
+      for (const direction of this.#directions) {
+        const features = layer === 0 ? inputSize : outputSize * this.#directions.length;
         for (const [name, value] of cellParameters(kind, features, hiddenSize, bias, projSize))
           Object.assign(this, { [`${name}L${layer}${direction}`]: value });
       }
@@ -102,14 +104,9 @@ abstract class Recurrent extends Module {
     if (x instanceof PackedSequence) {
       this.#checkFeatures(x.data, 2, "a packed batch of [ΣT,input]");
       const [data, last] = scope(() => {
-        const order = x.sortedIndices;
-        const sorted = (s: Tensor, by: readonly number[] | null): Tensor =>
-          by === null ? s : take(s.transpose(0, 1), by).transpose(0, 1);
-        const [data, last] = this.#layers(
-          x,
-          this.#initial(x.data, x.batchSizes[0]!, state).map((s) => sorted(s, order)),
-        );
-        return [data, last.map((s) => sorted(s, x.unsortedIndices))] as const;
+        const start = this.#initial(x.data, x.batchSizes[0]!, state);
+        const [data, last] = this.#layers(x, sorted(start, x.sortedIndices));
+        return [data, sorted(last, x.unsortedIndices)] as const;
       });
       return [x.with(data), last];
     }
@@ -123,19 +120,19 @@ abstract class Recurrent extends Module {
       const lifted = isSingle && state !== null ? state.map((s) => s.unsqueeze(1)) : state;
       const steps = { data: inTime.flatten(0, 1), batchSizes: new Array<number>(time).fill(batch) };
       const [data, last] = this.#layers(steps, this.#initial(x, batch, lifted));
-      const y = data.reshape([time, batch, data.shape[1]!]);
+      const y = data.reshape([time, batch, -1]);
       return isSingle ? [y.squeeze(1), last.map((s) => s.squeeze(1))] : [batchFirst ? y.transpose(0, 1) : y, last];
     });
   }
 
   #layers({ data, batchSizes }: Steps, state: State): [data: Tensor, last: State] {
-    const { numLayers, bidirectional, dropout: p } = this.#options;
+    const { numLayers, dropout: p } = this.#options;
     const starts = state.map((s) => s.unbind(0));
     const lasts: State[] = [];
     let x = data;
     for (let layer = 0; layer < numLayers; layer++) {
       if (layer > 0 && p > 0) x = dropout(x, { p, training: this.training });
-      const outputs = (bidirectional ? ["", "Reverse"] : [""]).map((direction) => {
+      const outputs = this.#directions.map((direction) => {
         const start = starts.map((s) => s[lasts.length]!);
         const [output, last] = this.#oneWay({ data: x, batchSizes }, start, `L${layer}${direction}`);
         lasts.push(last);
@@ -174,21 +171,14 @@ abstract class Recurrent extends Module {
   }
 
   #weights(suffix: string): Weights {
-    const of = (name: string): Tensor | null =>
-      (this as unknown as Readonly<Record<string, Tensor | undefined>>)[`${name}${suffix}`] ?? null;
-    return {
-      weightIh: of("weightIh")!,
-      weightHh: of("weightHh")!,
-      biasIh: of("biasIh"),
-      biasHh: of("biasHh"),
-      weightHr: of("weightHr"),
-    };
+    const fields = this as unknown as Readonly<Record<string, Tensor | undefined>>;
+    const names = ["weightIh", "weightHh", "biasIh", "biasHh", "weightHr"];
+    return Object.fromEntries(names.map((name) => [name, fields[name + suffix] ?? null])) as unknown as Weights;
   }
 
   /** The given state, or zeros. */
   #initial({ dtype, backend }: Tensor, batch: number, state: State | null): State {
-    const { numLayers, bidirectional } = this.#options;
-    const layers = numLayers * (bidirectional ? 2 : 1);
+    const layers = this.#options.numLayers * this.#directions.length;
     return this.#sizes.map((size, i) => {
       const shape = [layers, batch, size];
       const given = state?.[i];
@@ -210,15 +200,14 @@ abstract class Recurrent extends Module {
   }
 
   protected override extraRepr(): string {
-    const { inputSize, hiddenSize, projSize, ...rest } = this.#shown;
-    const changed = Object.entries({ projSize: projSize!, ...rest }).filter(
-      ([name, value]) => value !== { projSize: 0, ...DEFAULTS }[name as keyof RecurrentOptions],
-    );
-    const parts = [`${inputSize}, ${hiddenSize}`];
-    if (changed.length > 0) parts.push(keywords(Object.fromEntries(changed)));
-    return parts.join(", ");
+    const { inputSize, hiddenSize, ...rest } = this.#shown;
+    return `${inputSize}, ${hiddenSize}${changes(rest, { projSize: 0, ...DEFAULTS })}`;
   }
 }
+
+/** A state whose batch is in another order. */
+const sorted = (state: State, order: readonly number[] | null): State =>
+  order === null ? state : state.map((s) => take(s.transpose(0, 1), order).transpose(0, 1));
 
 /** A layer whose state is one tensor. */
 abstract class OneState extends Recurrent {

@@ -1,15 +1,5 @@
-import {
-  ArgumentError,
-  cat,
-  full,
-  hostArray,
-  type Shape,
-  ShapeError,
-  scope,
-  show,
-  Tensor,
-  tensor,
-} from "@descent/core";
+import { ArgumentError, cat, full, hostArray, ShapeError, scope, show, Tensor, tensor } from "@descent/core";
+import { oneOf } from "../options.ts";
 
 /** What a packed batch is made of. */
 interface Packing {
@@ -79,34 +69,40 @@ export interface PadOptions extends Layout {
 }
 
 /** Packs a padded batch `[T, N, …]`, of which sequence `n` has `lengths[n]` steps. */
-export function packPaddedSequence(
+export const packPaddedSequence = (
   x: Tensor,
   lengths: readonly number[] | Tensor,
-  { batchFirst = false, enforceSorted = true }: PackOptions = {},
-): PackedSequence {
-  const op = "packPaddedSequence";
-  if (x.ndim < 2)
-    throw new ShapeError(op, `expected [T,N,…] or [N,T,…], got ${show(x.shape)}`, "unsqueeze() a single sequence");
-  const [time, batch] = batchFirst ? [x.shape[1]!, x.shape[0]!] : [x.shape[0]!, x.shape[1]!];
-  const sizes = checkLengths(op, lengths, batch, time);
-  const { batchSizes, sortedIndices } = packing(op, sizes, enforceSorted);
-  const order = sortedIndices ?? [...sizes.keys()];
-  const rows = batchSizes.flatMap((size, t) =>
-    order.slice(0, size).map((n) => (batchFirst ? n * time + t : t * batch + n)),
-  );
-  return new PackedSequence({ data: scope(() => take(x.flatten(0, 1), rows)), batchSizes, sortedIndices });
-}
+  options: PackOptions = {},
+): PackedSequence => new PackedSequence(scope(() => pack("packPaddedSequence", x, lengths, options)));
 
 /** Packs sequences `[Tₙ, …]` of any lengths. */
-export function packSequence(
+export const packSequence = (
   sequences: readonly Tensor[],
-  { enforceSorted = true }: Pick<PackOptions, "enforceSorted"> = {},
-): PackedSequence {
-  const lengths = lengthsOf("packSequence", sequences);
-  const { batchSizes, sortedIndices } = packing("packSequence", lengths, enforceSorted);
-  const [order, starts] = [sortedIndices ?? [...lengths.keys()], startsOf(lengths)];
-  const rows = batchSizes.flatMap((size, t) => order.slice(0, size).map((n) => starts[n]! + t));
-  return new PackedSequence({ data: scope(() => take(cat(sequences), rows)), batchSizes, sortedIndices });
+  options: Pick<PackOptions, "enforceSorted"> = {},
+): PackedSequence =>
+  new PackedSequence(scope(() => pack("packSequence", padSequence(sequences), sequences.map(lengthOf), options)));
+
+function pack(
+  op: string,
+  x: Tensor,
+  given: readonly number[] | Tensor,
+  { batchFirst = false, enforceSorted = true }: PackOptions,
+): Packing {
+  if (x.ndim < 2)
+    throw new ShapeError(op, `expected [T,N,…] or [N,T,…], got ${show(x.shape)}`, "unsqueeze() a single sequence");
+  const lengths = checkLengths(op, given, x, batchFirst);
+  const order = [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]!);
+  if (enforceSorted && order.some((n, k) => n !== k))
+    throw new ArgumentError(op, `the lengths ${show(lengths)} do not descend`, "pass enforceSorted: false");
+  const batchSizes = Array.from(
+    { length: lengths[order[0]!]! },
+    (_, t) => lengths.filter((length) => length > t).length,
+  );
+  const inner = x.shape[1]!;
+  const rows = batchSizes.flatMap((size, t) =>
+    order.slice(0, size).map((n) => (batchFirst ? n * inner + t : t * inner + n)),
+  );
+  return { data: take(x.flatten(0, 1), rows), batchSizes, sortedIndices: enforceSorted ? null : order };
 }
 
 /** The batch `[T, N, …]` of a packed one, padded, and the length of each sequence. */
@@ -134,15 +130,17 @@ export function padSequence(
   sequences: readonly Tensor[],
   { batchFirst = false, paddingValue = 0, paddingSide = "right" }: PadOptions = {},
 ): Tensor {
-  if (paddingSide !== "left" && paddingSide !== "right")
-    throw new ArgumentError("padSequence", `unknown paddingSide "${paddingSide}"`, 'use "left" or "right"');
-  const lengths = lengthsOf("padSequence", sequences);
-  const [time, starts] = [Math.max(...lengths), startsOf(lengths)];
-  const at = (n: number, t: number): number => {
-    const step = paddingSide === "right" ? t : t - (time - lengths[n]!);
-    return step >= 0 && step < lengths[n]! ? starts[n]! + step : -1;
-  };
-  return scope(() => padded(cat(sequences), lengths.length, time, at, batchFirst, paddingValue));
+  oneOf("padSequence", "paddingSide", paddingSide, ["left", "right"]);
+  return scope(() => {
+    const data = cat(sequences);
+    const lengths = sequences.map(lengthOf);
+    const [time, starts] = [Math.max(...lengths), startsOf(lengths)];
+    const at = (n: number, t: number): number => {
+      const step = paddingSide === "right" ? t : t - (time - lengths[n]!);
+      return step >= 0 && step < lengths[n]! ? starts[n]! + step : -1;
+    };
+    return padded(data, lengths.length, time, at, batchFirst, paddingValue);
+  });
 }
 
 /** The sequences `[Tₙ, …]` of a padded batch `[T, N, …]`. */
@@ -151,8 +149,7 @@ export function unpadSequence(
   lengths: readonly number[] | Tensor,
   { batchFirst = false }: Layout = {},
 ): Tensor[] {
-  const [time, batch] = batchFirst ? [x.shape[1]!, x.shape[0]!] : [x.shape[0]!, x.shape[1]!];
-  const sizes = checkLengths("unpadSequence", lengths, batch, time);
+  const sizes = checkLengths("unpadSequence", lengths, x, batchFirst);
   return scope(() => x.unbind(batchFirst ? 0 : 1).map((sequence, n) => sequence.narrow(0, 0, sizes[n]!)));
 }
 
@@ -194,38 +191,21 @@ const startsOf = (lengths: readonly number[]): number[] => {
   return starts;
 };
 
-function lengthsOf(op: string, sequences: readonly Tensor[]): number[] {
-  const [first] = sequences;
-  if (first === undefined) throw new ArgumentError(op, "the list of sequences is empty", "pass at least one");
-  const rest = (shape: Shape): string => show(shape.slice(1));
-  for (const { shape } of sequences)
-    if (shape.length === 0 || rest(shape) !== rest(first.shape))
-      throw new ShapeError(
-        op,
-        `${show(first.shape)} and ${show(shape)} differ in more than their first axis`,
-        "make all sequences [T,…] with one number of features",
-      );
-  return sequences.map(({ shape }) => shape[0]!);
-}
+const lengthOf = ({ shape }: Tensor): number => shape[0]!;
 
-function checkLengths(op: string, lengths: readonly number[] | Tensor, batch: number, time: number): readonly number[] {
+function checkLengths(
+  op: string,
+  lengths: readonly number[] | Tensor,
+  { shape }: Tensor,
+  batchFirst: boolean,
+): readonly number[] {
   const sizes = lengths instanceof Tensor ? [...hostArray(op, lengths).values] : lengths;
-  if (sizes.length !== batch || !sizes.every((n) => Number.isInteger(n) && n > 0 && n <= time))
+  const [time, batch] = batchFirst ? [shape[1], shape[0]] : shape;
+  if (sizes.length !== batch || !sizes.every((n) => Number.isInteger(n) && n > 0 && n <= time!))
     throw new ArgumentError(
       op,
       `the lengths ${show(sizes)} do not fit a batch of ${batch} sequences of at most ${time} steps`,
       `give ${batch} integers from 1 to ${time}`,
     );
   return sizes;
-}
-
-function packing(op: string, lengths: readonly number[], enforceSorted: boolean): Omit<Packing, "data"> {
-  const order = [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]!);
-  const sorted = order.every((n, k) => n === k);
-  if (enforceSorted && !sorted)
-    throw new ArgumentError(op, `the lengths ${show(lengths)} do not descend`, "pass enforceSorted: false");
-  if (lengths.includes(0)) throw new ArgumentError(op, "a sequence is empty", "leave it out");
-  const longest = lengths[order[0]!]!;
-  const batchSizes = Array.from({ length: longest }, (_, t) => lengths.filter((length) => length > t).length);
-  return { batchSizes, sortedIndices: enforceSorted ? null : order };
 }
