@@ -50,7 +50,8 @@ const IMAGES = ["", "sequences [N,C,L]", "images [N,C,H,W]", "volumes [N,C,D,H,W
 
 type AdaptivePlanner<S> = Planner<[outputSize: S]>;
 
-const averager =
+/** Takes the mean of each window over `n` axes. */
+export const averager =
   <S extends AnyOutputSize>(n: number): AdaptivePlanner<S> =>
   (op, outputSize) => {
     const axesOf = divider(op, outputSize, n);

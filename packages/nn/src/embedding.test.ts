@@ -153,8 +153,12 @@ describe("EmbeddingBag", () => {
 
   test("bad arguments and inputs are rejected", () => {
     const layer = new EmbeddingBag(3, 1);
-    expect(() => layer.call(int([0, 1]))).toThrow("embeddingBag: expected [N,L], or one axis and offsets, got [2]");
-    expect(() => layer.call(int([[0]]), int([0]))).toThrow("embeddingBag: an input [1,1] has its bags in rows");
+    expect(() => layer.call(int([0, 1]))).toThrow(
+      "embeddingBag: expected [N,L] alone, or one axis and offsets, got [2]",
+    );
+    expect(() => layer.call(int([[0]]), int([0]))).toThrow(
+      "embeddingBag: expected [N,L] alone, or one axis and offsets, got [1,1] and offsets",
+    );
     expect(() => layer.call(int([0]), int([1]))).toThrow(
       "embeddingBag: the offsets [1,1] do not divide 1 indices into bags (in EmbeddingBag); begin with 0",
     );

@@ -120,14 +120,11 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalE
       op,
       `perSampleWeights ${show(perSampleWeights.shape)} must have the shape of the input ${show(input.shape)}`,
     );
-  if (input.ndim !== 2 && (input.ndim !== 1 || offsets === null))
+  if (input.ndim !== (offsets === null ? 2 : 1))
     throw new ShapeError(
       op,
-      `expected [N,L], or one axis and offsets, got ${show(input.shape)}`,
-      "give offsets for an input of one axis",
+      `expected [N,L] alone, or one axis and offsets, got ${show(input.shape)}${offsets === null ? "" : " and offsets"}`,
     );
-  if (input.ndim === 2 && offsets !== null)
-    throw new ArgumentError(op, `an input ${show(input.shape)} has its bags in rows`, "leave offsets out");
   const row = paddingRow(op, paddingIdx, weight.shape[0]!);
   return scope(() => {
     const index = input.flatten();

@@ -1,13 +1,17 @@
 import {
   ArgumentError,
+  arange,
   floating,
+  linspace,
+  meshgrid,
+  onesLike,
   type Shape,
   ShapeError,
   scope,
   show,
   sizeOf,
+  stack,
   type Tensor,
-  tensor,
   where,
 } from "@descent/core";
 import { oneOf, withDefaults } from "./options.ts";
@@ -41,13 +45,14 @@ export function affineGrid(theta: Tensor, size: Shape, options: AffineGridOption
       "use [N,2,3] with [N,C,H,W], or [N,3,4] with [N,C,D,H,W]",
     );
   floating("affineGrid")([theta.dtype]);
-  const along = (i: number, n: number): number =>
-    alignCorners ? (n === 1 ? 0 : (2 * i) / (n - 1) - 1) : (2 * i + 1) / n - 1;
-  let places: number[][] = [[1]];
-  for (const length of axes)
-    places = places.flatMap((rest) => Array.from({ length }, (_, i) => [along(i, length), ...rest]));
+  const { dtype, backend } = theta;
   return scope(() => {
-    const base = tensor(places, { dtype: theta.dtype, backend: theta.backend });
+    const places = axes.map((length) => {
+      const edge = alignCorners ? Number(length > 1) : 1 - 1 / length;
+      return linspace(-edge, edge, length, { dtype, backend });
+    });
+    const grids = meshgrid(places).toReversed();
+    const base = stack([...grids, onesLike(grids[0]!)], -1).flatten(0, -2);
     return base.matmul(theta, false, true).reshape([size[0]!, ...axes, n]);
   });
 }
@@ -72,31 +77,29 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
   floating("gridSample")([x.dtype, grid.dtype]);
   if (sizeOf(x.shape.slice(1)) === 0) throw new ArgumentError("gridSample", `the images ${show(x.shape)} are empty`);
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const count = grid.numel() / 2;
+  const [, h, w] = grid.shape as [number, number, number];
   return scope(() => {
     const [columns, rows] = grid
-      .reshape([count, 2])
+      .reshape([batch * h * w, 2])
       .unbind(1)
       .map((g, i) => {
         const size = [width, height][i]!;
-        const at = alignCorners ? g.add(1).mul((size - 1) / 2) : g.add(1).mul(size).sub(1).div(2);
-        return paddingMode === "zeros" ? at : fold(at, size, alignCorners, paddingMode).clamp(0, size - 1);
+        const [edge, span] = alignCorners ? [0, size - 1] : [-0.5, size];
+        const far = g.add(1).mul(span / 2);
+        if (paddingMode === "zeros") return far.add(edge);
+        return (paddingMode === "border" || span === 0 ? far : fold(far.abs(), span)).add(edge).clamp(0, size - 1);
       }) as [Tensor, Tensor];
     const pixels = x.permute(0, 2, 3, 1).reshape([batch * height * width, channels]);
-    const first = tensor(
-      Float64Array.from({ length: count }, (_, i) => Math.floor((i * batch) / count) * height * width),
-      { dtype: "int32", backend: x.backend },
-    );
+    const area = height * width;
+    const first = arange(0, batch * area, area, { backend: x.backend }).repeatInterleave(h * w);
     /** The pixels of a column and a row, by their weight, zero where there are none. */
     const read = (column: Tensor, row: Tensor, weight: Tensor): Tensor => {
-      const inside = column.ge(0).logicalAnd(column.lt(width)).logicalAnd(row.ge(0)).logicalAnd(row.lt(height));
-      const [i, j] = [row.clamp(0, height - 1).to("int32"), column.clamp(0, width - 1).to("int32")];
-      const seen = pixels.indexSelect(0, i.mul(width).add(j).add(first));
-      return where(inside.unsqueeze(1), seen.mul(weight.unsqueeze(1)), 0);
+      const [i, j] = [row.clamp(0, height - 1), column.clamp(0, width - 1)];
+      const isInside = i.eq(row).logicalAnd(j.eq(column)).unsqueeze(1);
+      const seen = pixels.indexSelect(0, i.to("int32").mul(width).add(j.to("int32")).add(first));
+      return where(isInside, seen.mul(weight.unsqueeze(1)), 0);
     };
-    return sampled(columns, rows, mode, read)
-      .reshape([batch, grid.shape[1]!, grid.shape[2]!, channels])
-      .permute(0, 3, 1, 2);
+    return sampled(columns, rows, mode, read).reshape([batch, h, w, channels]).permute(0, 3, 1, 2);
   });
 }
 
@@ -108,23 +111,24 @@ function sampled(
 ): Tensor {
   // Of steps the gradient is zero: it reaches the grid through a weight that is always 1.
   if (mode === "nearest") return read(columns.round(), rows.round(), columns.add(rows).round().mul(0).add(1));
-  const [left, top] = [columns.floor(), rows.floor()];
-  const [right, bottom] = [columns.sub(left), rows.sub(top)];
-  const parts = [0, 1].flatMap((dy) =>
-    [0, 1].map((dx) => {
-      const weight = (dx === 1 ? right : right.neg().add(1)).mul(dy === 1 ? bottom : bottom.neg().add(1));
-      return read(left.add(dx), top.add(dy), weight);
-    }),
-  );
-  return parts.reduce((sum, part) => sum.add(part));
+  /** The elements before and after each place, and what they weigh. */
+  const sides = (places: Tensor): [at: Tensor, weight: Tensor][] => {
+    const before = places.floor();
+    const rest = places.sub(before);
+    return [
+      [before, rest.neg().add(1)],
+      [before.add(1), rest],
+    ];
+  };
+  const across = sides(columns);
+  return sides(rows)
+    .flatMap(([row, high]) => across.map(([column, wide]) => read(column, row, wide.mul(high))))
+    .reduce((sum, part) => sum.add(part));
 }
 
-/** Places beyond the edges reflected into the image, any number of times. */
-function fold(at: Tensor, size: number, alignCorners: boolean, paddingMode: "border" | "reflection"): Tensor {
-  const [edge, span] = alignCorners ? [0, size - 1] : [-0.5, size];
-  if (paddingMode === "border" || span === 0) return at;
-  const far = at.sub(edge).abs();
+/** Distances from an edge reflected at the other edge and at it, any number of times. */
+function fold(far: Tensor, span: number): Tensor {
   const rest = far.remainder(span);
   const isOdd = far.div(span).floor().remainder(2).ne(0);
-  return where(isOdd, rest.neg().add(span), rest).add(edge);
+  return where(isOdd, rest.neg().add(span), rest);
 }

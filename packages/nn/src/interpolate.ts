@@ -1,5 +1,5 @@
 import { ArgumentError, floating, ShapeError, scope, show, type Tensor, tensor } from "@descent/core";
-import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive-pooling.ts";
+import { averager } from "./adaptive-pooling.ts";
 import { functionOf, layerOf, type Plan } from "./function-layer.ts";
 import { checkSizes, oneOf, type Size, spread, withDefaults } from "./options.ts";
 import { python, pythonFloat } from "./repr.ts";
@@ -79,16 +79,17 @@ function resizer(op: string, options: InterpolateOptions): Plan {
     const factors = scaleFactor === null ? null : spread(op, "scaleFactor", scaleFactor, n);
     const to = factors?.map((factor, i) => Math.floor(from[i]! * factor)) ?? spread(op, "size", size!, n);
     checkSizes(op, { size: to });
-    if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][n - 1]!(x, to as never);
+    if (mode === "area") return averager(n)(op, to)[0](x);
     return scope(() =>
       to.reduce((y, length, i) => {
         const old = from[i]!;
-        if (alignCorners) {
-          const scale = (old - 1) / Math.max(1, length - 1);
-          return weighted(y, i + 2, length, kernel!, (k) => k * scale);
-        }
-        const scale = factors === null || recomputeScaleFactor ? old / length : 1 / factors[i]!;
-        if (kernel) return weighted(y, i + 2, length, kernel, (k) => (k + 0.5) * scale - 0.5);
+        const scale = alignCorners
+          ? (old - 1) / Math.max(1, length - 1)
+          : factors === null || recomputeScaleFactor
+            ? old / length
+            : 1 / factors[i]!;
+        const shift = alignCorners ? 0 : 0.5;
+        if (kernel) return weighted(y, i + 2, length, kernel, (k) => (k + shift) * scale - shift);
         // As PyTorch, in float32.
         const centre = mode === "nearest" ? 0 : 0.5;
         return picked(y, i + 2, length, (k) => Math.fround((k + centre) * Math.fround(scale)));

@@ -74,8 +74,7 @@ export class Summary {
     const cells = shown.map(({ path, name, depth, outputShapes, ...row }) => [
       `${"  ".repeat(depth)}${path === "" ? name : `${path.slice(path.lastIndexOf(".") + 1)} (${name})`}`,
       outputShapes.map(show).join(" "),
-      row.parameters === 0 ? "" : grouped(row.parameters),
-      row.multiplyAdds === 0 ? "" : grouped(row.multiplyAdds),
+      ...[row.parameters, row.multiplyAdds].map((n) => (n === 0 ? "" : grouped(n))),
     ]);
     const lines = aligned([["Module", "Output", "Parameters", "Multiply-adds"], ...cells]);
     const rule = "─".repeat(Math.max(...lines.map(({ length }) => length)));
@@ -96,7 +95,7 @@ export class Summary {
 const total = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);
 const count = (parameters: readonly Tensor[]): number => total(parameters.map((p) => p.numel()));
 /** With a comma between thousands. */
-const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+const grouped = (n: number): string => n.toLocaleString("en-US");
 
 /** Rows of cells as lines: words to the left, numbers to the right. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
