@@ -1,4 +1,4 @@
-import { type Parameter, ShapeError, sameShape, scope, show, sizeOf, type Tensor, uniform } from "@descent/core";
+import { einsum, type Parameter, ShapeError, sameShape, scope, show, type Tensor, uniform } from "@descent/core";
 import { Module } from "./base.ts";
 import { checkSizes, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
@@ -14,21 +14,15 @@ export interface FunctionalBilinearOptions {
 export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, options: FunctionalBilinearOptions = {}): Tensor {
   const { bias } = withDefaults("bilinear", options, { bias: null });
   const [out, in1, in2] = weight.shape as [number, number, number];
-  const lead = x1.shape.slice(0, -1);
-  if (weight.ndim !== 3 || x1.shape.at(-1) !== in1 || !sameShape(x2.shape, [...lead, in2]))
+  if (weight.ndim !== 3 || x1.shape.at(-1) !== in1 || !sameShape(x2.shape, x1.shape.with(-1, in2)))
     throw new ShapeError(
       "bilinear",
       `expected […,in1], […,in2] and a weight [out,in1,in2], got ${[x1, x2, weight].map((t) => show(t.shape)).join(", ")}`,
     );
   if (bias !== null && !sameShape(bias.shape, [out]))
     throw new ShapeError("bilinear", `the bias ${show(bias.shape)} must have the shape [${out}]`);
-  const n = sizeOf(lead);
   return scope(() => {
-    const right = x2.reshape([n, in2]).matmul(weight.reshape([out * in1, in2]), false, true);
-    const y = right
-      .reshape([n, out, in1])
-      .matmul(x1.reshape([n, in1, 1]))
-      .reshape([...lead, out]);
+    const y = einsum("...i,oij,...j->...o", x1, weight, x2);
     return bias === null ? y : y.add(bias);
   });
 }

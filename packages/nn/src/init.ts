@@ -1,14 +1,15 @@
 import {
   ArgumentError,
-  allocate,
+  argsort,
   Buffer,
   defaultGenerator,
-  fromTypedArray,
   full,
   type Generator,
   eye as identity,
   linalg,
   Parameter,
+  pad,
+  rand,
   normal as randomNormal,
   uniform as randomUniform,
   type Shape,
@@ -18,7 +19,9 @@ import {
   standardNormal,
   Tensor,
   type TensorOptions,
+  tensor,
   uniform53,
+  where,
 } from "@descent/core";
 import { checkFraction, checkSizes, oneOf, withDefaults } from "./options.ts";
 
@@ -39,14 +42,6 @@ function fill<T extends Target>(target: T, make: (shape: Shape, options: TensorO
   scope(() => target.assign(make(shape, { dtype, backend })));
   return target as Tensor as Filled<T>;
 }
-
-const fillWith = <T extends Target>(target: T, values: (shape: Shape) => Float64Array): Filled<T> =>
-  fill(target, (shape, options) => {
-    const { dtype = "float32" } = options;
-    const elements = allocate(dtype, sizeOf(shape));
-    elements.set(values(shape));
-    return fromTypedArray(elements, shape, dtype, options);
-  });
 
 /** Options of everything random. */
 export interface RandomInitOptions {
@@ -98,7 +93,9 @@ export function truncNormal<T extends Target>(target: T, options: TruncNormalOpt
   const all = withDefaults(op, options, { mean: 0, std: 1, a: -2, b: 2, ...RANDOM });
   if (!(all.std > 0)) throw new ArgumentError(op, `std must be above 0, got ${all.std}`);
   if (!(all.a < all.b)) throw new ArgumentError(op, `no number lies between ${all.a} and ${all.b}`);
-  return fillWith(target, (shape) => truncated(sizeOf(shape), all));
+  return fill(target, (shape, { dtype = "float32", ...like }) =>
+    scope(() => tensor(truncated(sizeOf(shape), all), { ...like, dtype }).reshape(shape)),
+  );
 }
 
 function truncated(count: number, { mean, std, a, b, generator }: Required<TruncNormalOptions>): Float64Array {
@@ -145,16 +142,13 @@ export function dirac<T extends Target>(target: T, options: DiracOptions = {}): 
   const [out, channels, ...kernel] = shapeOf(target) as [number, number, ...number[]];
   if (out % groups !== 0)
     throw new ArgumentError(op, `${out} output channels do not divide into ${groups} groups`, "choose a divisor");
-  const size = sizeOf(kernel);
-  const middle = kernel.reduce((at, n) => at * n + Math.floor(n / 2), 0);
-  return fillWith(target, (shape) => {
-    const values = new Float64Array(sizeOf(shape));
-    for (let i = 0; i < out; i++) {
-      const channel = i % (out / groups);
-      if (channel < channels) values[(i * channels + channel) * size + middle] = 1;
-    }
-    return values;
-  });
+  const around = kernel.toReversed().flatMap((n) => [Math.floor(n / 2), Math.ceil(n / 2) - 1]);
+  return fill(target, (_, like) =>
+    scope(() => {
+      const through = identity(out / groups, channels, like).repeat(groups, 1);
+      return pad(through.reshape([out, channels, ...kernel.map(() => 1)]), around);
+    }),
+  );
 }
 
 /** The number of inputs that each output of a weight `[out, in, …]` adds up. Throws for fewer than two axes. */
@@ -271,14 +265,12 @@ export function sparse<T extends Target>(target: T, sparsity: number, options: S
   const { std, generator } = withDefaults(op, options, { std: 0.01, ...RANDOM });
   checkFraction(op, "sparsity", sparsity);
   checkRank(op, target, 2);
-  return fillWith(target, ([rows, columns]) => {
-    const bits = generator.bits(2 * rows! * columns!);
-    const values = Float64Array.from({ length: rows! * columns! }, (_, i) => std * standardNormal(bits, 2 * i));
-    for (let j = 0; j < columns!; j++)
-      for (const i of generator.permutation(rows!).subarray(0, Math.ceil(sparsity * rows!)))
-        values[i * columns! + j] = 0;
-    return values;
-  });
+  return fill(target, (shape, like) =>
+    scope(() => {
+      const order = argsort(rand(shape, { ...like, generator }), { dim: 0 });
+      return where(order.lt(Math.ceil(sparsity * shape[0]!)), 0, randomNormal(0, std, shape, { ...like, generator }));
+    }),
+  );
 }
 
 function checkRank(op: string, target: Target, least: number, most = least): void {

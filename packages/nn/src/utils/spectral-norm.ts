@@ -1,4 +1,4 @@
-import { ArgumentError, type Buffer, noGrad, normalizeAxis, randn, scope, Tensor } from "@descent/core";
+import { ArgumentError, type Buffer, movedim, noGrad, normalizeAxis, randn, scope, Tensor } from "@descent/core";
 import { Module } from "../base.ts";
 import { ConvTranspose } from "../conv-transpose.ts";
 import { normalize } from "../distance.ts";
@@ -48,8 +48,7 @@ class SpectralNorm extends Module implements Parametrization {
   }
 
   #matrix(weight: Tensor): Tensor {
-    const dim = this.#dim;
-    return weight.permute([dim, ...weight.shape.keys()].filter((axis, i) => i === 0 || axis !== dim)).flatten(1);
+    return movedim(weight, this.#dim, 0).flatten(1);
   }
 
   #iterate(weight: Tensor, times: number): void {
