@@ -33,7 +33,7 @@ function divider(op: string, outputSize: AnyOutputSize, n: number): (x: Tensor) 
   checkSizes(op, { outputSize: sizes.filter((size) => size !== null) });
   return ({ shape }) => {
     if ((shape.length !== n + 1 && shape.length !== n + 2) || shape.slice(-n).includes(0))
-      throw new ShapeError(op, `expected ${IMAGES[n]} that are not empty, got ${show(shape)}`);
+      throw new ShapeError(op, `expected [N,C] and ${n} axes that are not empty, got ${show(shape)}`);
     return sizes.map((size, i) => {
       const from = shape.at(i - n)!;
       const to = size ?? from;
@@ -45,8 +45,6 @@ function divider(op: string, outputSize: AnyOutputSize, n: number): (x: Tensor) 
     });
   };
 }
-
-const IMAGES = ["", "sequences [N,C,L]", "images [N,C,H,W]", "volumes [N,C,D,H,W]"];
 
 type AdaptivePlanner<S> = Planner<[outputSize: S]>;
 

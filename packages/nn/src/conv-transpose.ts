@@ -19,17 +19,11 @@ type Transpose<S extends Size> = (x: Tensor, weight: Tensor, options?: Functiona
 
 const TRANSPOSED = { ...MOVES, outputPadding: 0 } as const;
 
-function attrsOf(op: string, n: number, moves: Required<TransposedMoves<Size>>): TransposedConvAttrs {
-  const list = (name: "stride" | "dilation" | "padding" | "outputPadding", least = 1): readonly number[] =>
-    sizes(op, name, moves[name], n, least);
-  return {
-    stride: list("stride"),
-    padding: list("padding", 0),
-    dilation: list("dilation"),
-    outputPadding: list("outputPadding", 0),
-    groups: moves.groups,
-  };
-}
+const attrsOf = (
+  op: string,
+  n: number,
+  { stride, padding, dilation, outputPadding, groups }: Required<TransposedMoves<Size>>,
+): TransposedConvAttrs => ({ ...sizes(op, n, { stride, padding, dilation, outputPadding }), groups });
 
 const run = (x: Tensor, weight: Tensor, bias: Tensor | null, attrs: TransposedConvAttrs): Tensor =>
   onBatch(x, attrs.stride.length + 2, (images) => transposedConvolution(images, weight, bias, attrs));
@@ -78,7 +72,7 @@ export abstract class ConvTranspose extends AnyConv {
     });
     oneOf(name, "paddingMode", all.paddingMode, ["zeros"]);
     const attrs = attrsOf(name, n, all);
-    super(name, channels, sizes(name, "kernelSize", channels[2], n), all, true);
+    super(name, channels, sizes(name, n, { kernelSize: channels[2] }).kernelSize, all, true);
     this.#attrs = attrs;
   }
 

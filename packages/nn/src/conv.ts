@@ -71,7 +71,7 @@ function planOf(
   n: number,
   mode: PadMode = "constant",
 ): Plan {
-  const lists = { stride: sizes(op, "stride", stride, n), dilation: sizes(op, "dilation", dilation, n), groups };
+  const lists = { ...sizes(op, n, { stride, dilation }), groups };
   const around = sides(op, moves.padding, kernel, lists.stride, lists.dilation);
   const even = mode === "constant" && around.every(([before, after]) => before === after);
   const padding = around.map(([before]) => (even ? before : 0));
@@ -119,7 +119,7 @@ function sides(
 ): (readonly [before: number, after: number])[] {
   if (typeof padding === "string") oneOf(op, "padding", padding, ["same", "valid"]);
   if (padding !== "same")
-    return sizes(op, "padding", padding === "valid" ? 0 : padding, stride.length, 0).map((n) => [n, n]);
+    return sizes(op, stride.length, { padding: padding === "valid" ? 0 : padding }).padding.map((n) => [n, n]);
   if (stride.some((step) => step !== 1))
     throw new ArgumentError(op, `padding "same" needs stride 1, got [${stride}]`, "give the padding as numbers");
   return dilation.map((gap, i) => {
@@ -193,9 +193,9 @@ abstract class Conv extends AnyConv {
     const all = withDefaults<ConvOptions<Size>>(name, options, { ...MOVES, bias: true, paddingMode: "zeros" });
     const { paddingMode } = all;
     oneOf(name, "paddingMode", paddingMode, ["zeros", "reflect", "replicate", "circular"]);
-    const kernel = sizes(name, "kernelSize", channels[2], n);
-    const plan = planOf(name, kernel, all, n, paddingMode === "zeros" ? "constant" : paddingMode);
-    super(name, channels, kernel, all);
+    const { kernelSize } = sizes(name, n, { kernelSize: channels[2] });
+    const plan = planOf(name, kernelSize, all, n, paddingMode === "zeros" ? "constant" : paddingMode);
+    super(name, channels, kernelSize, all);
     this.#plan = plan;
   }
 

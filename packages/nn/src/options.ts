@@ -52,10 +52,17 @@ export function checkFraction(op: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new ArgumentError(op, `${name} must lie in [0, 1], got ${value}`);
 }
 
-/** A size as a list of one integer of at least `least` for each of `n` axes. */
-export function sizes(op: string, name: string, size: Size, n: number, least = 1): readonly number[] {
-  checkSizes(op, { [name]: size }, least);
-  return spread(op, name, size, n);
+/** Sizes by name, each as a list of one integer for each of `n` axes. Padding may be 0, the others are positive. */
+export function sizes<K extends string>(
+  op: string,
+  n: number,
+  given: Readonly<Record<K, Size>>,
+): Readonly<Record<K, readonly number[]>> {
+  const lists = Object.entries<Size>(given).map(([name, size]) => {
+    checkSizes(op, { [name]: size }, /padding/i.test(name) ? 0 : 1);
+    return [name, spread(op, name, size, n)];
+  });
+  return Object.fromEntries(lists);
 }
 
 /** What is given for all of `n` axes, or for each, as a list. */

@@ -203,7 +203,7 @@ describe("bad arguments", () => {
     );
     expect(() => avgPool2d(randn([4, 4]), 2)).toThrow("avgPool2d: expected images [N,C,H,W], got [4,4]");
     expect(() => adaptiveAvgPool2d(randn([1, 1, 0, 4]), 1)).toThrow(
-      "adaptiveAvgPool2d: expected images [N,C,H,W] that are not empty, got [1,1,0,4]",
+      "adaptiveAvgPool2d: expected [N,C] and 2 axes that are not empty, got [1,1,0,4]",
     );
   });
 });

@@ -59,14 +59,9 @@ interface Shown {
 
 /** A window over `n` axes. */
 function windowOf(op: string, n: number, kernelSize: Size, { stride, padding, dilation = 1, ceilMode }: Shown) {
-  const list = (name: string, size: Size, least = 1): readonly number[] => sizes(op, name, size, n, least);
-  return {
-    kernel: list("kernelSize", kernelSize),
-    stride: list("stride", stride ?? kernelSize),
-    padding: list("padding", padding, 0),
-    dilation: list("dilation", dilation),
-    ceilMode,
-  };
+  const given = { kernelSize, stride: stride ?? kernelSize, padding, dilation };
+  const { kernelSize: kernel, ...moves } = sizes(op, n, given);
+  return { kernel, ...moves, ceilMode };
 }
 
 type MaxPlanner<S extends Size> = Planner<[kernelSize: S, options?: MaxPoolOptions<S>]>;
@@ -159,7 +154,7 @@ const lpPlan =
       return mean
         .sign()
         .mul(mean.abs().relu())
-        .mul(sizeOf(sizes(op, "kernelSize", kernelSize, n)))
+        .mul(sizeOf(sizes(op, n, { kernelSize }).kernelSize))
         .pow(1 / normType);
     };
     return [(x) => scope(() => root(x)), () => keywords({ normType, kernelSize, ...moves })];

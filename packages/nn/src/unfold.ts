@@ -14,20 +14,17 @@ export interface UnfoldOptions {
   readonly stride?: Size2;
 }
 
-type Pair = readonly [height: number, width: number];
-const pair = (op: string, name: string, size: Size2, least = 1): Pair =>
-  sizes(op, name, size, 2, least) as unknown as Pair;
+type Pairs = Readonly<Record<"kernel" | "dilation" | "padding" | "stride", readonly [height: number, width: number]>>;
 
 /** The options of a window, and its sizes along both axes. */
-function windowOf(op: string, kernelSize: Size2, options: UnfoldOptions) {
-  const moves = withDefaults(op, options, { dilation: 1, padding: 0, stride: 1 });
-  const window = {
-    kernel: pair(op, "kernelSize", kernelSize),
-    dilation: pair(op, "dilation", moves.dilation),
-    padding: pair(op, "padding", moves.padding, 0),
-    stride: pair(op, "stride", moves.stride),
-  };
-  return { moves, window };
+function windowOf(
+  op: string,
+  kernelSize: Size2,
+  options: UnfoldOptions,
+): { moves: Required<UnfoldOptions>; window: Pairs } {
+  const moves = withDefaults<UnfoldOptions>(op, options, { dilation: 1, padding: 0, stride: 1 });
+  const { kernelSize: kernel, ...lists } = sizes(op, 2, { kernelSize, ...moves });
+  return { moves, window: { kernel, ...lists } as unknown as Pairs };
 }
 
 const unfolder: Planner<[kernelSize: Size2, options?: UnfoldOptions]> = (op, kernelSize, options = {}) => {
@@ -41,10 +38,10 @@ const folder: Planner<[outputSize: Size2, kernelSize: Size2, options?: UnfoldOpt
   kernelSize,
   options = {},
 ) => {
-  const size = pair(op, "outputSize", outputSize);
+  const [height, width] = sizes(op, 2, { outputSize }).outputSize as readonly [number, number];
   const { moves, window } = windowOf(op, kernelSize, options);
   return [
-    (x) => onBatch(x, 3, (columns) => col2im(columns, size, window)),
+    (x) => onBatch(x, 3, (columns) => col2im(columns, [height, width], window)),
     () => keywords({ outputSize, kernelSize, ...moves }),
   ];
 };

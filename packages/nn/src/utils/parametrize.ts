@@ -170,3 +170,9 @@ export function removeParametrizations<M extends Module>(
   if (lists.size === 0) delete (module as unknown as Host).parametrizations;
   return module;
 }
+
+/** `removeParametrizations` of one kind, under its own name. */
+export const remover =
+  (op: string) =>
+  <M extends Module>(module: M, options: { readonly name?: string } = {}): M =>
+    removeParametrizations(module, withDefaults(op, options, { name: "weight" }).name as keyof M & string);

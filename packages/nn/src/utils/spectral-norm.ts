@@ -4,7 +4,7 @@ import { ConvTranspose } from "../conv-transpose.ts";
 import { normalize } from "../distance.ts";
 import { checkSizes, withDefaults } from "../options.ts";
 import { buffer } from "../variables.ts";
-import { type Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
+import { type Parametrization, registerParametrization, remover } from "./parametrize.ts";
 
 /** Options of `spectralNorm`. */
 export interface SpectralNormOptions {
@@ -87,8 +87,4 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
 }
 
 /** Makes a weight with `spectralNorm` an ordinary parameter of the same value. */
-export const removeSpectralNorm = <M extends Module>(module: M, options: { readonly name?: string } = {}): M =>
-  removeParametrizations(
-    module,
-    withDefaults("removeSpectralNorm", options, { name: "weight" }).name as keyof M & string,
-  );
+export const removeSpectralNorm = remover("removeSpectralNorm");

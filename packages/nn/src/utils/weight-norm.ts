@@ -1,7 +1,7 @@
 import { normalizeAxis, type Tensor } from "@descent/core";
 import { Module } from "../base.ts";
 import { withDefaults } from "../options.ts";
-import { type Parametrization, registerParametrization, removeParametrizations } from "./parametrize.ts";
+import { type Parametrization, registerParametrization, remover } from "./parametrize.ts";
 
 /** `w = g·v/‖v‖` of a length `g` and a direction `v`. */
 class WeightNorm extends Module implements Parametrization {
@@ -46,8 +46,4 @@ export function weightNorm<M extends Module>(module: M, options: WeightNormOptio
 }
 
 /** Makes a weight with `weightNorm` an ordinary parameter of the same value. */
-export const removeWeightNorm = <M extends Module>(module: M, options: { readonly name?: string } = {}): M =>
-  removeParametrizations(
-    module,
-    withDefaults("removeWeightNorm", options, { name: "weight" }).name as keyof M & string,
-  );
+export const removeWeightNorm = remover("removeWeightNorm");
