@@ -10,7 +10,7 @@ import {
   type Tensor,
   where,
 } from "@descent/core";
-import { Module } from "./base.ts";
+import { type FunctionLayer, layerOf } from "./function-layer.ts";
 import { checkFraction, withDefaults } from "./options.ts";
 import { keywords } from "./repr.ts";
 
@@ -92,36 +92,14 @@ export const featureAlphaDropout = toAlpha("featureAlphaDropout", (x) =>
 /** `(p, options)`, or the options alone. */
 export type DropoutArguments = [options?: DropoutOptions] | [p: number, options?: Omit<DropoutOptions, "p">];
 
-/** What the dropout layers share: `new Dropout(0.2)` is short for `new Dropout({ p: 0.2 })`. */
-abstract class DropoutLayer extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = DropoutLayer;
-  readonly #options: Required<DropoutOptions>;
-  readonly #drop: Drop;
-
-  protected constructor(name: string, drop: Drop, [first = {}, rest = {}]: DropoutArguments) {
-    super();
+/** The layer of a dropout function: `new Dropout(0.2)` is short for `new Dropout({ p: 0.2 })`. */
+const layer = (name: string, drop: Drop): (new (...args: DropoutArguments) => FunctionLayer) =>
+  layerOf(name, (_, ...[first = {}, rest = {}]: DropoutArguments) => {
     const options = typeof first === "number" ? { ...rest, p: first } : first;
-    this.#options = withDefaults<DropoutOptions>(name, options, { p: 0.5, generator: defaultGenerator });
-    checkFraction(name, "p", this.#options.p);
-    this.#drop = drop;
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.#drop(x, { ...this.#options, training: this.training });
-  }
-
-  protected override extraRepr(): string {
-    return keywords({ p: this.#options.p, inplace: false });
-  }
-}
-
-const layer = (name: string, drop: Drop): (new (...args: DropoutArguments) => DropoutLayer) =>
-  class extends DropoutLayer {
-    constructor(...args: DropoutArguments) {
-      super(name, drop, args);
-    }
-  };
+    const all = withDefaults<DropoutOptions>(name, options, { p: 0.5, generator: defaultGenerator });
+    checkFraction(name, "p", all.p);
+    return [(x, training = false) => drop(x, { ...all, training }), () => keywords({ p: all.p, inplace: false })];
+  });
 
 /** In training, zeroes elements with probability `p` and scales the others by `1 / (1 − p)` (Srivastava et al. 2014). */
 export class Dropout extends layer("Dropout", dropout) {}

@@ -1,8 +1,8 @@
 import type { Tensor } from "@descent/core";
 import { Module } from "./base.ts";
 
-/** What a layer computes, once its arguments have been checked, and how PyTorch prints it. */
-export type Plan = readonly [fn: (x: Tensor) => Tensor, text: () => string];
+/** What a layer computes, in training or not, once its arguments have been checked, and how PyTorch prints it. */
+export type Plan = readonly [fn: (x: Tensor, training?: boolean) => Tensor, text: () => string];
 
 /** What makes a plan of the arguments of a function or a constructor, whose name errors begin with. */
 export type Planner<A extends readonly unknown[]> = (op: string, ...args: A) => Plan;
@@ -19,7 +19,7 @@ export abstract class FunctionLayer extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.#plan[0](x);
+    return this.#plan[0](x, this.training);
   }
 
   protected override extraRepr(): string {

@@ -159,22 +159,8 @@ export function rrelu(
 }
 
 /** `rrelu`: a rectifier whose slope below 0 is random in training (Xu et al. 2015). */
-export class RReLU extends Module {
-  /** @internal */
-  static override readonly discreet: unknown = RReLU;
-  readonly #options: Required<RReLUOptions>;
-
-  constructor(options: RReLUOptions = {}) {
-    super();
-    this.#options = withDefaults("RReLU", options, { lower: 1 / 8, upper: 1 / 3, generator: defaultGenerator });
-  }
-
-  forward(x: Tensor): Tensor {
-    return rrelu(x, { ...this.#options, training: this.training });
-  }
-
-  protected override extraRepr(): string {
-    const { lower, upper } = this.#options;
-    return floats({ lower, upper });
-  }
-}
+export class RReLU extends layerOf("RReLU", (name, options: RReLUOptions = {}) => {
+  const all = withDefaults(name, options, { lower: 1 / 8, upper: 1 / 3, generator: defaultGenerator });
+  const { lower, upper } = all;
+  return [(x, training = false) => rrelu(x, { ...all, training }), () => floats({ lower, upper })];
+}) {}
