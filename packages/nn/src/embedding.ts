@@ -87,7 +87,7 @@ function renormalize(weight: Tensor, index: Tensor, maxNorm: number, p: number):
     throw new ArgumentError("embedding", "maxNorm changes the weight, which is no Parameter", "pass a Parameter");
   const value = weight.detach();
   const norms = value.norm(p, 1, { keepdim: true });
-  const isNamed = index.oneHot(value.shape[0]!).sum(0).gt(0).unsqueeze(1);
+  const isNamed = bincount(index, { minlength: value.shape[0]! }).gt(0).unsqueeze(1);
   const isLong = isNamed.logicalAnd(norms.gt(maxNorm));
   // As PyTorch's renorm, which keeps from dividing by zero.
   weight.assign(where(isLong, value.mul(norms.add(1e-7).reciprocal().mul(maxNorm)), value));
