@@ -2,6 +2,7 @@ import {
   ArgumentError,
   arange,
   bincount,
+  fromTypedArray,
   hostArray,
   Parameter,
   randn,
@@ -10,9 +11,7 @@ import {
   scope,
   show,
   type Tensor,
-  tensor,
   where,
-  zeros,
 } from "@descent/core";
 import { Module } from "./base.ts";
 import { checkSizes, oneOf, withDefaults } from "./options.ts";
@@ -127,30 +126,35 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalE
     );
   const row = paddingRow(op, paddingIdx, weight.shape[0]!);
   return scope(() => {
-    const index = input.flatten();
-    const [count, numbers] = offsets === null ? bagsInRows(input) : bagsFrom(op, input, offsets, includeLastOffset);
-    // What takes no part goes to one more bag, which is left out.
-    const bags = row === null ? numbers : numbers.maskedFill(index.eq(row), count);
-    let rows = embedding(index, weight, rest);
-    if (perSampleWeights !== null) rows = rows.mul(perSampleWeights.reshape([-1, 1]));
-    const { dtype, backend } = rows;
-    return zeros([count + 1, rows.shape[1]!], { dtype, backend })
-      .scatterReduce(0, bags.unsqueeze(1).expand(rows.shape), rows, mode === "max" ? "amax" : mode, {
-        includeSelf: false,
-      })
-      .narrow(0, 0, count);
+    // Bags of different sizes become rows of a table with empty places.
+    const table = offsets === null ? null : bagTable(op, input, offsets, includeLastOffset);
+    const lay = (x: Tensor): Tensor => (table === null ? x : x.indexSelect(0, table.at).reshape(table.shape));
+    const index = lay(input);
+    const isPadding = row === null ? null : index.eq(row);
+    const isEmpty =
+      table === null ? isPadding : isPadding === null ? table.isEmpty : isPadding.logicalOr(table.isEmpty);
+    const rows = embedding(index, weight, { ...rest, paddingIdx });
+    if (index.shape[1] === 0) return rows.sum(1);
+    const hole = isEmpty?.unsqueeze(2) ?? null;
+    if (mode === "max") {
+      if (hole === null) return rows.amax(1);
+      const most = where(hole, Number.NEGATIVE_INFINITY, rows).amax(1);
+      return where(hole.all(1), 0, most);
+    }
+    const weighted = perSampleWeights === null ? rows : rows.mul(lay(perSampleWeights).unsqueeze(2));
+    const total = (hole === null ? weighted : where(hole, 0, weighted)).sum(1);
+    if (mode === "sum") return total;
+    return total.div(hole === null ? index.shape[1]! : hole.logicalNot().sum(1).clamp(1));
   });
 }
 
-/** How many bags there are, and the bag of each index. */
-type Bags = readonly [count: number, numbers: Tensor];
-
-function bagsInRows({ shape, backend }: Tensor): Bags {
-  const count = shape[0]!;
-  return [count, arange(0, count, 1, { backend }).unsqueeze(1).expand(shape).flatten()];
-}
-
-function bagsFrom(op: string, input: Tensor, offsets: Tensor, includeLastOffset: boolean): Bags {
+/** Where the elements of bags stand, as a table with one row per bag. */
+function bagTable(
+  op: string,
+  input: Tensor,
+  offsets: Tensor,
+  includeLastOffset: boolean,
+): { at: Tensor; isEmpty: Tensor; shape: readonly [bags: number, longest: number] } {
   const starts = [...hostArray(op, offsets).values];
   const total = input.shape[0]!;
   if (!includeLastOffset) starts.push(total);
@@ -160,10 +164,21 @@ function bagsFrom(op: string, input: Tensor, offsets: Tensor, includeLastOffset:
       `the offsets ${show(starts)} do not divide ${total} indices into bags`,
       "begin with 0, never descend, and stay within the input",
     );
-  const ends = starts.slice(1);
-  const numbers = new Int32Array(total).fill(ends.length);
-  for (const [bag, end] of ends.entries()) numbers.fill(bag, starts[bag], end);
-  return [ends.length, tensor(numbers, { backend: input.backend })];
+  const sizes = starts.slice(1).map((end, i) => end - starts[i]!);
+  const shape = [sizes.length, Math.max(0, ...sizes)] as const;
+  const [at, isEmpty] = [new Int32Array(shape[0] * shape[1]), new Uint8Array(shape[0] * shape[1])];
+  for (let i = 0; i < at.length; i++) {
+    const [bag, k] = [Math.floor(i / shape[1]), i % shape[1]];
+    const isInside = k < sizes[bag]!;
+    at[i] = isInside ? starts[bag]! + k : 0;
+    isEmpty[i] = Number(!isInside);
+  }
+  const { backend } = input;
+  return {
+    at: fromTypedArray(at, [at.length], "int32", { backend }),
+    isEmpty: fromTypedArray(isEmpty, shape, "bool", { backend }),
+    shape,
+  };
 }
 
 /** What a layer may begin with. */

@@ -6,7 +6,6 @@ import {
   full,
   type Generator,
   eye as identity,
-  linalg,
   Parameter,
   pad,
   rand,
@@ -42,6 +41,9 @@ function fill<T extends Target>(target: T, make: (shape: Shape, options: TensorO
   scope(() => target.assign(make(shape, { dtype, backend })));
   return target as Tensor as Filled<T>;
 }
+
+const fillWith = <T extends Target>(target: T, values: (shape: Shape) => Float64Array): Filled<T> =>
+  fill(target, (shape, like) => scope(() => tensor(values(shape), { dtype: "float32", ...like }).reshape(shape)));
 
 /** Options of everything random. */
 export interface RandomInitOptions {
@@ -93,9 +95,7 @@ export function truncNormal<T extends Target>(target: T, options: TruncNormalOpt
   const all = withDefaults(op, options, { mean: 0, std: 1, a: -2, b: 2, ...RANDOM });
   if (!(all.std > 0)) throw new ArgumentError(op, `std must be above 0, got ${all.std}`);
   if (!(all.a < all.b)) throw new ArgumentError(op, `no number lies between ${all.a} and ${all.b}`);
-  return fill(target, (shape, { dtype = "float32", ...like }) =>
-    scope(() => tensor(truncated(sizeOf(shape), all), { ...like, dtype }).reshape(shape)),
-  );
+  return fillWith(target, (shape) => truncated(sizeOf(shape), all));
 }
 
 function truncated(count: number, { mean, std, a, b, generator }: Required<TruncNormalOptions>): Float64Array {
@@ -240,17 +240,36 @@ export function orthogonal<T extends Target>(target: T, options: XavierOptions =
   const op = "init.orthogonal";
   const { gain, generator } = withDefaults(op, options, { gain: 1, ...RANDOM });
   const { fanIn: columns } = fans(target, op);
-  return fill(target, (shape, { dtype = "float32", ...like }) =>
-    scope(() => {
-      const rows = shape[0]!;
-      const sizes = [Math.min(rows, columns), Math.max(rows, columns)];
-      const drawn = randomNormal(0, 1, sizes, { ...like, dtype: "float64", generator });
-      const { Q, R } = linalg.qr(drawn.mT);
-      // With these signs, all orthogonal matrices are equally likely.
-      const columnwise = Q.mul(R.diagonal().sign()).mul(gain);
-      return (rows > columns ? columnwise : columnwise.mT).reshape(shape).to(dtype);
-    }),
-  );
+  return fillWith(target, (shape) => {
+    const rows = shape[0]!;
+    const isTall = rows > columns;
+    const basis = orthonormal(Math.min(rows, columns), Math.max(rows, columns), generator);
+    return Float64Array.from({ length: rows * columns }, (_, k) => {
+      const [i, j] = [Math.floor(k / columns), k % columns];
+      return gain * (isTall ? basis[j]![i]! : basis[i]![j]!);
+    });
+  });
+}
+
+/** `count` orthonormal vectors, evenly distributed over all such: normal ones (Gram and Schmidt), made orthogonal twice, since once rounds. */
+function orthonormal(count: number, length: number, generator: Generator): Float64Array[] {
+  const dot = (x: Float64Array, y: Float64Array): number => {
+    let sum = 0;
+    for (let i = 0; i < length; i++) sum += x[i]! * y[i]!;
+    return sum;
+  };
+  const basis: Float64Array[] = [];
+  while (basis.length < count) {
+    const bits = generator.bits(2 * length);
+    const v = Float64Array.from({ length }, (_, i) => standardNormal(bits, 2 * i));
+    for (const q of [...basis, ...basis]) {
+      const along = dot(v, q);
+      for (let i = 0; i < length; i++) v[i]! -= along * q[i]!;
+    }
+    const norm = Math.sqrt(dot(v, v));
+    basis.push(v.map((x) => x / norm));
+  }
+  return basis;
 }
 
 /** Options of `sparse`. */
