@@ -2,7 +2,6 @@ import {
   ArgumentError,
   arange,
   bincount,
-  fromTypedArray,
   hostArray,
   Parameter,
   randn,
@@ -11,6 +10,7 @@ import {
   scope,
   show,
   type Tensor,
+  tensor,
   where,
 } from "@descent/core";
 import { Module } from "./base.ts";
@@ -131,8 +131,7 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: FunctionalE
     const lay = (x: Tensor): Tensor => (table === null ? x : x.indexSelect(0, table.at).reshape(table.shape));
     const index = lay(input);
     const isPadding = row === null ? null : index.eq(row);
-    const isEmpty =
-      table === null ? isPadding : isPadding === null ? table.isEmpty : isPadding.logicalOr(table.isEmpty);
+    const isEmpty = table && isPadding ? isPadding.logicalOr(table.isEmpty) : (isPadding ?? table?.isEmpty);
     const rows = embedding(index, weight, { ...rest, paddingIdx });
     if (index.shape[1] === 0) return rows.sum(1);
     const hole = isEmpty?.unsqueeze(2) ?? null;
@@ -165,20 +164,13 @@ function bagTable(
       "begin with 0, never descend, and stay within the input",
     );
   const sizes = starts.slice(1).map((end, i) => end - starts[i]!);
-  const shape = [sizes.length, Math.max(0, ...sizes)] as const;
-  const [at, isEmpty] = [new Int32Array(shape[0] * shape[1]), new Uint8Array(shape[0] * shape[1])];
-  for (let i = 0; i < at.length; i++) {
-    const [bag, k] = [Math.floor(i / shape[1]), i % shape[1]];
-    const isInside = k < sizes[bag]!;
-    at[i] = isInside ? starts[bag]! + k : 0;
-    isEmpty[i] = Number(!isInside);
-  }
-  const { backend } = input;
-  return {
-    at: fromTypedArray(at, [at.length], "int32", { backend }),
-    isEmpty: fromTypedArray(isEmpty, shape, "bool", { backend }),
-    shape,
-  };
+  const longest = Math.max(0, ...sizes);
+  const places = sizes.flatMap((size, bag) =>
+    Array.from({ length: longest }, (_, k) => (k < size ? starts[bag]! + k : -1)),
+  );
+  const at = tensor(Int32Array.from(places), { backend: input.backend });
+  const shape = [sizes.length, longest] as const;
+  return { at: at.clamp(0), isEmpty: at.lt(0).reshape(shape), shape };
 }
 
 /** What a layer may begin with. */
