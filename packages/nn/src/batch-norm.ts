@@ -61,7 +61,7 @@ abstract class BatchNorm extends RunningNorm {
  */
 export class BatchNorm1d extends BatchNorm {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = BatchNorm1d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm1d", { 2: "[N,C]", 3: "[N,C,L]" }, numFeatures, options, true);
   }
@@ -70,7 +70,7 @@ export class BatchNorm1d extends BatchNorm {
 /** Normalises each channel of `[N, C, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
 export class BatchNorm2d extends BatchNorm {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = BatchNorm2d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm2d", { 4: "[N,C,H,W]" }, numFeatures, options, true);
   }
@@ -79,7 +79,7 @@ export class BatchNorm2d extends BatchNorm {
 /** Normalises each channel of `[N, C, D, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
 export class BatchNorm3d extends BatchNorm {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = BatchNorm3d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm3d", { 5: "[N,C,D,H,W]" }, numFeatures, options, true);
   }

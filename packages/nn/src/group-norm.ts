@@ -47,7 +47,7 @@ export interface GroupNormOptions {
 /** Normalises groups of neighbouring channels of each sample of `[N, C, …]`, then scales and shifts each channel (Wu & He 2018). */
 export class GroupNorm extends Module {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = GroupNorm;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly #groups: number;

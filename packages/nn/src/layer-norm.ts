@@ -40,7 +40,7 @@ export interface LayerNormOptions {
 /** Normalises over the last axes, which have the shape `normalizedShape`, then scales and shifts each element (Ba et al. 2016). */
 export class LayerNorm extends Module {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = LayerNorm;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly #shape: Shape;
@@ -95,7 +95,7 @@ export interface RMSNormOptions {
 /** Divides by the root mean square over the last axes, which have the shape `normalizedShape`, then scales each element (Zhang & Sennrich 2019). */
 export class RMSNorm extends Module {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = RMSNorm;
   readonly weight: Parameter | null;
   readonly #shape: Shape;
   readonly #eps: number | null;

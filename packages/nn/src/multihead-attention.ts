@@ -67,7 +67,7 @@ class NonDynamicallyQuantizableLinear extends Linear {}
  */
 export class MultiheadAttention extends Module {
   /** @internal */
-  static override readonly discreet = true;
+  static override readonly discreet: unknown = MultiheadAttention;
   readonly qProjWeight: Parameter | null;
   readonly kProjWeight: Parameter | null;
   readonly vProjWeight: Parameter | null;

@@ -16,7 +16,7 @@ import {
   view,
   viewAs,
 } from "@descent/core";
-import { functional as F } from "@descent/nn";
+import { functional as F, type NLLLossOptions } from "@descent/nn";
 import fc from "fast-check";
 import { size } from "../arbitraries.ts";
 import { type CaseInput, distinctFloats, draw, floats, index, type OpCase, opCase } from "../op-case.ts";
@@ -36,7 +36,7 @@ const generator = (): Generator => new Generator(3);
 const classes = fc.tuple(size(3), size(3)).map(([n, c]) => [n, c + 1] as const);
 const reductions = fc.constantFrom("mean" as const, "sum" as const, "none" as const);
 /** Classes with weights, of which the last may be ignored. */
-const classification = (loss: typeof F.crossEntropy): OpCase =>
+const classification = (loss: (x: Tensor, target: Tensor, options: NLLLossOptions) => Tensor): OpCase =>
   opCase(
     fc
       .tuple(classes, reductions, fc.boolean())
