@@ -10,10 +10,9 @@ import {
 } from "@descent/core";
 import { cpu } from "./cpu.ts";
 
-type Argument<H> = Operand<H> | number | null;
 /** Arguments as the reference backend takes them. */
 type Lent<A> = A extends Operand<Block> ? Operand<TypedArray> : A;
-type LentAll<A extends readonly Argument<Block>[]> = { [K in keyof A]: Lent<A[K]> };
+type LentAll<A extends readonly unknown[]> = { [K in keyof A]: Lent<A[K]> };
 
 /** The families of the contract, that is a backend without storage. */
 export type Families<H> = Omit<
@@ -29,10 +28,10 @@ export interface VisibleMemory {
 }
 
 const bytesOf = ({ shape, dtype }: Spec): number => sizeOf(shape) * bytesPerElement(dtype);
-const isOperand = <H>(x: Argument<H>): x is Operand<H> => typeof x === "object" && x !== null;
+const isOperand = (x: unknown): x is Operand<Block> => typeof x === "object" && x !== null && "handle" in x;
 
 /** Runs a kernel of typed arrays on views of blocks, and copies what it returns into new ones. */
-export function lend<const A extends readonly Argument<Block>[]>(
+export function lend<const A extends readonly unknown[]>(
   { pager, view }: VisibleMemory,
   op: string,
   args: A,
@@ -54,39 +53,35 @@ export function lend<const A extends readonly Argument<Block>[]>(
 export function lentFamilies(memory: VisibleMemory): Families<Block> {
   const reference = cpu();
 
-  function lendOne<const A extends readonly Argument<Block>[]>(
-    op: string,
-    args: A,
-    out: Spec,
-    kernel: (...args: LentAll<A>) => TypedArray,
-  ): Block {
-    return lend(memory, op, args, [out], (...lent) => [kernel(...lent)])[0]!;
-  }
+  /** A family whose last argument describes its result, and whose first one may name the op. */
+  const lent = <F extends keyof Families<Block>>(family: F, isNamed = false): Families<Block>[F] => {
+    const kernel = reference[family] as (...args: readonly unknown[]) => TypedArray;
+    const compute = (...args: readonly unknown[]): Block => {
+      const [op, out] = [isNamed ? (args[0] as string) : family, args.at(-1) as Spec];
+      return lend(memory, op, args, [out], (...lent) => [kernel(...lent)])[0]!;
+    };
+    return compute as Families<Block>[F];
+  };
 
   return {
-    fill: (value, out) => lendOne("fill", [], out, () => reference.fill(value, out)),
-    cast: (x, out) => lendOne("cast", [x], out, (x) => reference.cast(x, out)),
-    unary: (fn, x, out) => lendOne(fn, [x], out, (x) => reference.unary(fn, x, out)),
-    binary: (fn, a, b, out) => lendOne(fn, [a, b], out, (a, b) => reference.binary(fn, a, b, out)),
-    select: (condition, a, b, out) =>
-      lendOne("select", [condition, a, b], out, (condition, a, b) => reference.select(condition, a, b, out)),
-    reduce: (fn, x, axes, out) => lendOne(fn, [x], out, (x) => reference.reduce(fn, x, axes, out)),
-    argReduce: (fn, x, axis, out) => lendOne(fn, [x], out, (x) => reference.argReduce(fn, x, axis, out)),
-    matmul: (a, b, transposeA, transposeB, out) =>
-      lendOne("matmul", [a, b], out, (a, b) => reference.matmul(a, b, transposeA, transposeB, out)),
-    gatherView: (x, view, out) => lendOne("gatherView", [x], out, (x) => reference.gatherView(x, view, out)),
-    scatterView: (x, view, out) => lendOne("scatterView", [x], out, (x) => reference.scatterView(x, view, out)),
-    take: (x, index, axis, out) => lendOne("take", [x, index], out, (x, index) => reference.take(x, index, axis, out)),
-    put: (mode, base, index, values, axis, out) =>
-      lendOne("put", [base, index, values], out, (base, index, values) =>
-        reference.put(mode, base, index, values, axis, out),
-      ),
+    fill: lent("fill"),
+    cast: lent("cast"),
+    unary: lent("unary", true),
+    binary: lent("binary", true),
+    select: lent("select"),
+    reduce: lent("reduce", true),
+    argReduce: lent("argReduce", true),
+    matmul: lent("matmul"),
+    gatherView: lent("gatherView"),
+    scatterView: lent("scatterView"),
+    take: lent("take"),
+    put: lent("put"),
     sort(x, axis, descending) {
       const out = [x, { shape: x.shape, dtype: "int32" }] as const;
       const [values, indices] = lend(memory, "sort", [x], out, (x) => reference.sort(x, axis, descending));
       return [values!, indices!];
     },
-    scan: (fn, x, axis, reverse, out) => lendOne("scan", [x], out, (x) => reference.scan(fn, x, axis, reverse, out)),
-    concat: (xs, axis, out) => lendOne("concat", xs, out, (...xs) => reference.concat(xs, axis, out)),
+    scan: lent("scan", true),
+    concat: (xs, axis, out) => lend(memory, "concat", xs, [out], (...xs) => [reference.concat(xs, axis, out)])[0]!,
   };
 }

@@ -11,7 +11,8 @@ import { MAX_PARAMETERS } from "./layout.ts";
 
 /** The names and types of what a kernel is given: addresses, counts and numbers. */
 export type Parameters = Readonly<Record<string, typeof I32 | typeof F32>>;
-type Values<P extends Parameters> = { readonly [K in keyof P]: Var<InstanceType<P[K]>> };
+/** What stands for them in code. */
+export type Values<P extends Parameters> = { readonly [K in keyof P]: Var<InstanceType<P[K]>> };
 
 /** The part of a kernel's work that one call does. */
 export interface Range {

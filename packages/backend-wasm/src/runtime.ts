@@ -1,6 +1,7 @@
 import { type Block, Pager, type PagerOptions } from "@descent/core";
+import type { FunctionBuilder } from "./assembler/index.ts";
 import type { Engine, WasmFunction, WasmTable } from "./engine.ts";
-import { KernelModule, TABLE_SUFFIX } from "./kernel-module.ts";
+import { KernelModule, type Parameters, type Range, TABLE_SUFFIX, type Values } from "./kernel-module.ts";
 import { HEAP, LAUNCH, PARAMETERS } from "./layout.ts";
 import { Memory } from "./memory.ts";
 import { ThreadPool } from "./pool.ts";
@@ -69,6 +70,14 @@ export class Runtime {
         { run: exports[name]!, entry: exports[name + TABLE_SUFFIX]!, index: first + i },
       ]),
     ) as Record<Name, Kernel>;
+  }
+
+  /** Compiles a kernel that has a module to itself. */
+  kernel<P extends Parameters>(
+    params: P,
+    build: (f: FunctionBuilder, values: Values<P>, range: Range) => void,
+  ): Kernel {
+    return this.compile<"kernel">((m) => m.kernel("kernel", params, build)).kernel;
   }
 
   /** Whether so many items, each of which takes about `cost` nanoseconds, are worth waking other threads for. */

@@ -101,11 +101,6 @@ export class FunctionBuilder {
     this.emit(address.code, value.code, 0xfd, 0x5b, 0, unsigned(offset), half);
   }
 
-  /** Copies `bytes` bytes between places that may overlap. */
-  copy(to: I32, from: I32, bytes: I32): void {
-    this.emit(to.code, from.code, bytes.code, 0xfc, 0x0a, 0, 0);
-  }
-
   /** Fills `bytes` bytes with the lowest byte of `value`. */
   fill(to: I32, value: I32, bytes: I32): void {
     this.emit(to.code, value.code, bytes.code, 0xfc, 0x0b, 0);

@@ -45,9 +45,6 @@ export class I32 extends Value {
   divU(y: I32 | number): I32 {
     return this.#with(y, 0x6e);
   }
-  remS(y: I32 | number): I32 {
-    return this.#with(y, 0x6f);
-  }
   remU(y: I32 | number): I32 {
     return this.#with(y, 0x70);
   }
@@ -63,14 +60,8 @@ export class I32 extends Value {
   shl(y: I32 | number): I32 {
     return this.#with(y, 0x74);
   }
-  shrS(y: I32 | number): I32 {
-    return this.#with(y, 0x75);
-  }
   shrU(y: I32 | number): I32 {
     return this.#with(y, 0x76);
-  }
-  rotl(y: I32 | number): I32 {
-    return this.#with(y, 0x77);
   }
   eqz(): I32 {
     return new I32([this.code, 0x45]);
@@ -90,14 +81,8 @@ export class I32 extends Value {
   gtS(y: I32 | number): I32 {
     return this.#with(y, 0x4a);
   }
-  gtU(y: I32 | number): I32 {
-    return this.#with(y, 0x4b);
-  }
   leS(y: I32 | number): I32 {
     return this.#with(y, 0x4c);
-  }
-  leU(y: I32 | number): I32 {
-    return this.#with(y, 0x4d);
   }
   geS(y: I32 | number): I32 {
     return this.#with(y, 0x4e);
@@ -118,10 +103,6 @@ export class I32 extends Value {
   }
   toF64(): F64 {
     return new F64([this.code, 0xb7]);
-  }
-  /** The same bits as a float. */
-  asF32(): F32 {
-    return new F32([this.code, 0xbe]);
   }
 
   #with(y: I32 | number, opcode: number): I32 {
@@ -169,24 +150,6 @@ export class F32 extends Value {
   static const = (value: number): F32 => new F32([0x43, float32(value)]);
   static load = (address: I32, offset = 0): F32 => new F32(access([0x2a], address, offset));
 
-  abs(): F32 {
-    return new F32([this.code, 0x8b]);
-  }
-  neg(): F32 {
-    return new F32([this.code, 0x8c]);
-  }
-  ceil(): F32 {
-    return new F32([this.code, 0x8d]);
-  }
-  floor(): F32 {
-    return new F32([this.code, 0x8e]);
-  }
-  nearest(): F32 {
-    return new F32([this.code, 0x90]);
-  }
-  sqrt(): F32 {
-    return new F32([this.code, 0x91]);
-  }
   add(y: F32): F32 {
     return new F32([this.code, y.code, 0x92]);
   }
@@ -200,41 +163,17 @@ export class F32 extends Value {
     return new F32([this.code, y.code, 0x95]);
   }
   /** NaN where one of them is. */
-  min(y: F32): F32 {
-    return new F32([this.code, y.code, 0x96]);
-  }
-  /** NaN where one of them is. */
   max(y: F32): F32 {
     return new F32([this.code, y.code, 0x97]);
   }
   eq(y: F32): I32 {
     return new I32([this.code, y.code, 0x5b]);
   }
-  ne(y: F32): I32 {
-    return new I32([this.code, y.code, 0x5c]);
-  }
-  lt(y: F32): I32 {
-    return new I32([this.code, y.code, 0x5d]);
-  }
   gt(y: F32): I32 {
     return new I32([this.code, y.code, 0x5e]);
   }
-  le(y: F32): I32 {
-    return new I32([this.code, y.code, 0x5f]);
-  }
-  ge(y: F32): I32 {
-    return new I32([this.code, y.code, 0x60]);
-  }
-  /** Towards zero; what does not fit becomes the nearest integer that there is, NaN becomes 0. */
-  toI32(): I32 {
-    return new I32([this.code, 0xfc, 0x00]);
-  }
   toF64(): F64 {
     return new F64([this.code, 0xbb]);
-  }
-  /** The same bits as an integer. */
-  asI32(): I32 {
-    return new I32([this.code, 0xbc]);
   }
 }
 

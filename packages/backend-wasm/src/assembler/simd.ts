@@ -16,12 +16,6 @@ abstract class V128 extends Value {
   asI32x4(): I32x4 {
     return new I32x4(this.code);
   }
-  asI16x8(): I16x8 {
-    return new I16x8(this.code);
-  }
-  asI8x16(): I8x16 {
-    return new I8x16(this.code);
-  }
 }
 
 /** The 32-bit lanes `lanes` of two vectors, whose lanes count from 0 to 3 and from 4 to 7. */
@@ -59,10 +53,6 @@ export class F32x4 extends V128 {
   div(y: F32x4): F32x4 {
     return this.#with(y, 231);
   }
-  /** NaN where one of them is; several times slower than `pmin`. */
-  min(y: F32x4): F32x4 {
-    return this.#with(y, 232);
-  }
   /** NaN where one of them is; several times slower than `pmax`. */
   max(y: F32x4): F32x4 {
     return this.#with(y, 233);
@@ -89,9 +79,6 @@ export class F32x4 extends V128 {
   }
   floor(): F32x4 {
     return this.#only(104);
-  }
-  trunc(): F32x4 {
-    return this.#only(105);
   }
   nearest(): F32x4 {
     return this.#only(106);
@@ -153,19 +140,9 @@ export class F64x2 extends V128 {
   protected readonly kind = "f64x2";
 
   static splat = (x: F64): F64x2 => new F64x2([x.code, simd(20)]);
-  static load = (address: I32, offset = 0): F64x2 => new F64x2(access(simd(0), address, offset));
 
   add(y: F64x2): F64x2 {
     return new F64x2([this.code, y.code, simd(240)]);
-  }
-  sub(y: F64x2): F64x2 {
-    return new F64x2([this.code, y.code, simd(241)]);
-  }
-  mul(y: F64x2): F64x2 {
-    return new F64x2([this.code, y.code, simd(242)]);
-  }
-  div(y: F64x2): F64x2 {
-    return new F64x2([this.code, y.code, simd(243)]);
   }
   lane(i: number): F64 {
     return new F64([this.code, simd(33), i]);
@@ -221,9 +198,6 @@ export class I32x4 extends V128 {
   xor(y: I32x4): I32x4 {
     return this.#with(y, 81);
   }
-  not(): I32x4 {
-    return new I32x4([this.code, simd(77)]);
-  }
   shl(bits: I32 | number): I32x4 {
     return this.#shift(bits, 171);
   }
@@ -265,13 +239,6 @@ export class I32x4 extends V128 {
   }
   anyTrue(): I32 {
     return new I32([this.code, simd(83)]);
-  }
-  allTrue(): I32 {
-    return new I32([this.code, simd(163)]);
-  }
-  /** The sign bits of the lanes. */
-  bitmask(): I32 {
-    return new I32([this.code, simd(164)]);
   }
   lane(i: number): I32 {
     return new I32([this.code, simd(27), i]);
@@ -317,7 +284,6 @@ export class I16x8 extends V128 {
 export class I8x16 extends V128 {
   protected readonly kind = "i8x16";
 
-  static const = (value: number): I8x16 => new I8x16([simd(12), new Array<number>(16).fill(value & 0xff)]);
   static splat = (x: I32): I8x16 => new I8x16([x.code, simd(15)]);
   static load = (address: I32, offset = 0): I8x16 => new I8x16(access(simd(0), address, offset));
 
@@ -335,9 +301,6 @@ export class I8x16 extends V128 {
   }
   eq(y: I8x16): I8x16 {
     return this.#with(y, 35);
-  }
-  ne(y: I8x16): I8x16 {
-    return this.#with(y, 36);
   }
   /** The first eight lanes, with their signs. */
   extendLow(): I16x8 {

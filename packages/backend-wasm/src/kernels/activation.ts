@@ -1,9 +1,9 @@
 import type { Block, Operand, Spec } from "@descent/core";
-import { I32 } from "../assembler/index.ts";
-import { bytesOf, type FusedKernels } from "../reference.ts";
-import type { Kernel, Runtime } from "../runtime.ts";
-import { expOfNegative, FloatLanes, phi, sigmoid, silu } from "../vector-math/index.ts";
-import { forItems, itemsOf, run2, run3 } from "./elementwise/items.ts";
+import type { FusedKernels } from "../reference.ts";
+import type { Runtime } from "../runtime.ts";
+import { expOfNegative, type FloatLanes, phi, sigmoid, silu } from "../vector-math/index.ts";
+import { itemsOf, kernelOf1, kernelOf2, map, zip } from "./elementwise/items.ts";
+import { lazy } from "./lazy.ts";
 
 interface Activation {
   /** Nanoseconds of sixteen elements. */
@@ -47,47 +47,17 @@ const isFloat32 = (x: Argument): x is Operand<Block> => typeof x === "object" &&
 
 /** Activations that are no primitives, and the gradients of activations: one pass over memory each. */
 export function activation(runtime: Runtime): FusedKernels {
-  const entries = [
-    ...Object.entries(ACTIVATIONS).map(([name, fn]) => [name, activationKernel(runtime, name, fn)] as const),
-    ...Object.entries(GRADIENTS).map(([name, fn]) => [name, gradientKernel(runtime, name, fn)] as const),
-  ];
-  return Object.fromEntries(entries) as FusedKernels;
-}
-
-function activationKernel(runtime: Runtime, name: string, { cost, of }: Activation) {
-  const { pager } = runtime;
-  let kernel: Kernel | undefined;
-  return ([x]: readonly Argument[], _attrs: unknown, [out]: readonly Spec[]): readonly Block[] | null => {
-    if (!isFloat32(x)) return null;
-    kernel ??= runtime.compile<"kernel">((m) =>
-      m.kernel("kernel", { x: I32, y: I32 }, (f, { x, y }, range) =>
-        forItems(f, range, (i) => of(FloatLanes.load(f, x.add(i))).store(y.add(i))),
-      ),
-    ).kernel;
-    pager.begin(name);
-    pager.use(x.handle);
-    const y = pager.allocate(bytesOf(out!));
-    run2(runtime, kernel, itemsOf(x), cost, pager.address(x.handle), pager.address(y));
-    return [y];
-  };
-}
-
-function gradientKernel(runtime: Runtime, name: string, { cost, of }: Gradient) {
-  const { pager } = runtime;
-  let kernel: Kernel | undefined;
-  return ([g, x]: readonly Argument[], _attrs: unknown, [out]: readonly Spec[]): readonly Block[] | null => {
-    if (!isFloat32(g) || !isFloat32(x)) return null;
-    kernel ??= runtime.compile<"kernel">((m) =>
-      m.kernel("kernel", { g: I32, x: I32, y: I32 }, (f, { g, x, y }, range) =>
-        forItems(f, range, (i) => of(FloatLanes.load(f, g.add(i)), FloatLanes.load(f, x.add(i))).store(y.add(i))),
-      ),
-    ).kernel;
-    pager.begin(name);
-    pager.use(g.handle);
-    pager.use(x.handle);
-    const y = pager.allocate(bytesOf(out!));
-    const [from, at, to] = [pager.address(g.handle), pager.address(x.handle), pager.address(y)];
-    run3(runtime, kernel, itemsOf(g), cost, from, at, to);
-    return [y];
-  };
+  const activations = Object.entries<Activation>(ACTIVATIONS).map(([name, { cost, of }]) => {
+    const kernel = lazy(() => kernelOf1(runtime, of));
+    const compute = ([x]: readonly Argument[], _: unknown, [out]: readonly Spec[]) =>
+      isFloat32(x) ? [map(runtime, kernel(), name, x, out!, itemsOf(x), cost)] : null;
+    return [name, compute] as const;
+  });
+  const gradients = Object.entries<Gradient>(GRADIENTS).map(([name, { cost, of }]) => {
+    const kernel = lazy(() => kernelOf2(runtime, of));
+    const compute = ([g, x]: readonly Argument[], _: unknown, [out]: readonly Spec[]) =>
+      isFloat32(g) && isFloat32(x) ? [zip(runtime, kernel(), name, g, x, out!, cost)] : null;
+    return [name, compute] as const;
+  });
+  return Object.fromEntries([...activations, ...gradients]) as FusedKernels;
 }

@@ -6,3 +6,12 @@ export function lazy<T>(make: () => T): () => T {
     return value;
   };
 }
+
+/** The same for every entry of a table. */
+export const lazyTable = <Key extends string, From, T>(
+  table: Partial<Record<Key, From>>,
+  make: (from: From) => T,
+): Partial<Record<Key, () => T>> =>
+  Object.fromEntries(
+    Object.entries<From | undefined>(table).map(([key, from]) => [key, lazy(() => make(from!))]),
+  ) as Partial<Record<Key, () => T>>;

@@ -3,17 +3,41 @@ import { F32x4, type FunctionBuilder, type I32, type I32x4 } from "../assembler/
 type Floatish = FloatLanes | number;
 type Intish = IntLanes | number;
 
+/** Several vectors. */
+abstract class Vectors<V extends F32x4 | I32x4> {
+  constructor(
+    readonly f: FunctionBuilder,
+    readonly vectors: readonly V[],
+  ) {}
+
+  /** Computes floats from each vector, and keeps them. */
+  protected floats(of: (x: V, i: number) => F32x4): FloatLanes {
+    return new FloatLanes(
+      this.f,
+      this.vectors.map((x, i) => this.f.let(of(x, i))),
+    );
+  }
+
+  /** Computes integers or masks from each vector, likewise. */
+  protected ints(of: (x: V, i: number) => I32x4): IntLanes {
+    return new IntLanes(
+      this.f,
+      this.vectors.map((x, i) => this.f.let(of(x, i))),
+    );
+  }
+
+  /** A vector of an operand. */
+  protected float(x: Floatish, i: number): F32x4 {
+    return typeof x === "number" ? this.f.f32x4(x) : x.vectors[i]!;
+  }
+}
+
 /**
  * Floats in several vectors, on which a function is computed side by side: the processor then has the chains of instructions of all of
  * them to choose from while each waits for its own last result, which takes a fifth to a third off the time of a function such as exp.
  * Every method keeps its result in locals, so that values can be used as often as one likes; numbers stand for constants.
  */
-export class FloatLanes {
-  constructor(
-    readonly f: FunctionBuilder,
-    readonly vectors: readonly F32x4[],
-  ) {}
-
+export class FloatLanes extends Vectors<F32x4> {
   /** Four vectors of memory, which need no alignment. */
   static load(f: FunctionBuilder, address: I32): FloatLanes {
     return new FloatLanes(
@@ -27,66 +51,66 @@ export class FloatLanes {
   }
 
   add(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.add(y));
+    return this.#zip("add", y);
   }
   sub(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.sub(y));
+    return this.#zip("sub", y);
   }
   mul(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.mul(y));
+    return this.#zip("mul", y);
   }
   div(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.div(y));
+    return this.#zip("div", y);
   }
   /** `1 / this`. */
   reciprocal(): FloatLanes {
-    return this.#map((x) => this.f.f32x4(1).div(x));
+    return this.floats((x) => this.f.f32x4(1).div(x));
   }
   /** `y < this ? y : this`: NaN stays NaN. */
   pmin(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.pmin(y));
+    return this.#zip("pmin", y);
   }
   /** `this < y ? y : this`: NaN stays NaN. */
   pmax(y: Floatish): FloatLanes {
-    return this.#zip(y, (x, y) => x.pmax(y));
+    return this.#zip("pmax", y);
   }
   abs(): FloatLanes {
-    return this.#map((x) => x.abs());
+    return this.#map("abs");
   }
   neg(): FloatLanes {
-    return this.#map((x) => x.neg());
+    return this.#map("neg");
   }
   sqrt(): FloatLanes {
-    return this.#map((x) => x.sqrt());
+    return this.#map("sqrt");
   }
   floor(): FloatLanes {
-    return this.#map((x) => x.floor());
+    return this.#map("floor");
   }
   ceil(): FloatLanes {
-    return this.#map((x) => x.ceil());
+    return this.#map("ceil");
   }
   nearest(): FloatLanes {
-    return this.#map((x) => x.nearest());
+    return this.#map("nearest");
   }
   /** `this · y + z`. */
   madd(y: Floatish, z: Floatish): FloatLanes {
-    return this.#zip2(y, z, (x, y, z) => this.f.madd(x, y, z));
+    return this.floats((x, i) => this.f.madd(x, this.float(y, i), this.float(z, i)));
   }
   /** `z − this · y`. */
   nmadd(y: Floatish, z: Floatish): FloatLanes {
-    return this.#zip2(y, z, (x, y, z) => this.f.nmadd(x, y, z));
+    return this.floats((x, i) => this.f.nmadd(x, this.float(y, i), this.float(z, i)));
   }
   lt(y: Floatish): IntLanes {
-    return this.#compare(y, (x, y) => x.lt(y));
+    return this.#compare("lt", y);
   }
   gt(y: Floatish): IntLanes {
-    return this.#compare(y, (x, y) => x.gt(y));
+    return this.#compare("gt", y);
   }
   le(y: Floatish): IntLanes {
-    return this.#compare(y, (x, y) => x.le(y));
+    return this.#compare("le", y);
   }
   eq(y: Floatish): IntLanes {
-    return this.#compare(y, (x, y) => x.eq(y));
+    return this.#compare("eq", y);
   }
   /** The same bits as integers. */
   bits(): IntLanes {
@@ -102,76 +126,52 @@ export class FloatLanes {
       .asFloats();
   }
 
-  #map(fn: (x: F32x4) => F32x4): FloatLanes {
-    return new FloatLanes(
-      this.f,
-      this.vectors.map((x) => this.f.let(fn(x))),
-    );
+  #map(fn: "abs" | "neg" | "sqrt" | "floor" | "ceil" | "nearest"): FloatLanes {
+    return this.floats((x) => x[fn]());
   }
-  #zip(y: Floatish, fn: (x: F32x4, y: F32x4) => F32x4): FloatLanes {
-    return new FloatLanes(
-      this.f,
-      this.vectors.map((x, i) => this.f.let(fn(x, vector(this.f, y, i)))),
-    );
+  #zip(fn: "add" | "sub" | "mul" | "div" | "pmin" | "pmax", y: Floatish): FloatLanes {
+    return this.floats((x, i) => x[fn](this.float(y, i)));
   }
-  #zip2(y: Floatish, z: Floatish, fn: (x: F32x4, y: F32x4, z: F32x4) => F32x4): FloatLanes {
-    const { f } = this;
-    return new FloatLanes(
-      f,
-      this.vectors.map((x, i) => f.let(fn(x, vector(f, y, i), vector(f, z, i)))),
-    );
-  }
-  #compare(y: Floatish, fn: (x: F32x4, y: F32x4) => I32x4): IntLanes {
-    return new IntLanes(
-      this.f,
-      this.vectors.map((x, i) => this.f.let(fn(x, vector(this.f, y, i)))),
-    );
+  #compare(fn: "lt" | "gt" | "le" | "eq", y: Floatish): IntLanes {
+    return this.ints((x, i) => x[fn](this.float(y, i)));
   }
 }
 
 /** Integers and masks in several vectors, likewise. */
-export class IntLanes {
-  constructor(
-    readonly f: FunctionBuilder,
-    readonly vectors: readonly I32x4[],
-  ) {}
-
+export class IntLanes extends Vectors<I32x4> {
   add(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.add(y));
+    return this.#zip("add", y);
   }
   sub(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.sub(y));
+    return this.#zip("sub", y);
   }
   minS(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.minS(y));
+    return this.#zip("minS", y);
   }
   and(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.and(y));
+    return this.#zip("and", y);
   }
   /** `this & ~y`. */
   andNot(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.andNot(y));
+    return this.#zip("andNot", y);
   }
   or(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.or(y));
+    return this.#zip("or", y);
   }
   xor(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.xor(y));
+    return this.#zip("xor", y);
   }
   eq(y: Intish): IntLanes {
-    return this.#zip(y, (x, y) => x.eq(y));
+    return this.#zip("eq", y);
   }
   shl(bits: number): IntLanes {
-    return this.#map((x) => x.shl(bits));
+    return this.ints((x) => x.shl(bits));
   }
   shrS(bits: number): IntLanes {
-    return this.#map((x) => x.shrS(bits));
+    return this.ints((x) => x.shrS(bits));
   }
   toFloats(): FloatLanes {
-    return new FloatLanes(
-      this.f,
-      this.vectors.map((x) => this.f.let(x.toF32x4())),
-    );
+    return this.floats((x) => x.toF32x4());
   }
   /** The same bits as floats. */
   asFloats(): FloatLanes {
@@ -182,27 +182,10 @@ export class IntLanes {
   }
   /** Lanes of `a` where this has ones, of `b` where it has zeros. */
   select(a: Floatish, b: Floatish): FloatLanes {
-    const { f } = this;
-    return new FloatLanes(
-      f,
-      this.vectors.map((mask, i) => f.let(f.select(mask, vector(f, a, i), vector(f, b, i)))),
-    );
+    return this.floats((mask, i) => this.f.select(mask, this.float(a, i), this.float(b, i)));
   }
 
-  #map(fn: (x: I32x4) => I32x4): IntLanes {
-    return new IntLanes(
-      this.f,
-      this.vectors.map((x) => this.f.let(fn(x))),
-    );
-  }
-  #zip(y: Intish, fn: (x: I32x4, y: I32x4) => I32x4): IntLanes {
-    const { f } = this;
-    return new IntLanes(
-      f,
-      this.vectors.map((x, i) => f.let(fn(x, typeof y === "number" ? f.i32x4(y) : y.vectors[i]!))),
-    );
+  #zip(fn: "add" | "sub" | "minS" | "and" | "andNot" | "or" | "xor" | "eq", y: Intish): IntLanes {
+    return this.ints((x, i) => x[fn](typeof y === "number" ? this.f.i32x4(y) : y.vectors[i]!));
   }
 }
-
-const vector = (f: FunctionBuilder, x: Floatish, i: number): F32x4 =>
-  typeof x === "number" ? f.f32x4(x) : x.vectors[i]!;

@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import { detectEngine } from "../../engine.ts";
 import { Runtime } from "../../runtime.ts";
 import { lanewise } from "./binary-functions.ts";
-import { defineRows } from "./binary-kernels.ts";
+import { rowsKernel } from "./binary-kernels.ts";
 
 const runtime = new Runtime(detectEngine({ relaxedSimd: true, threads: false }), 1, {});
 
 // Whoever writes more than that spoils what another thread has written.
 test.each(["add", "lt"] as const)("%s by rows writes the rows of its range and nothing else", (fn) => {
-  const { kernel } = runtime.compile<"kernel">((m) => defineRows(m, lanewise(fn, "float32")!, true));
+  const kernel = rowsKernel(runtime, lanewise(fn, "float32")!, true);
   const elementBytes = fn === "lt" ? 1 : 4;
   const [rows, length] = [5, 23];
   runtime.run(fn, [], [512, 512, 512], 0, (_, [a, b, y]) => {

@@ -1,5 +1,5 @@
-import { F32x4, type FunctionBuilder, I8x16, I32, I32x4 } from "../../assembler/index.ts";
-import type { KernelModule } from "../../kernel-module.ts";
+import { F32x4, type FunctionBuilder, I8x16, I32, I32x4, type Var } from "../../assembler/index.ts";
+import type { Kernel, Runtime } from "../../runtime.ts";
 import type { Lanewise, Logic } from "./binary-functions.ts";
 import { forItems, toBools, VECTORS } from "./items.ts";
 
@@ -29,41 +29,29 @@ function storeOne(f: FunctionBuilder, fn: Lanewise, a: I32, b: F32x4, y: I32): v
   else f.store8(y, fn.of(p, q).lane(0).and(1));
 }
 
-/** Both operands have the shape of the result. */
-export function defineSame(m: KernelModule<"kernel">, fn: Lanewise): void {
-  const shift = fn.result === "bools" ? 2 : 0;
-  m.kernel("kernel", { a: I32, b: I32, y: I32 }, (f, { a, b, y }, range) =>
-    forItems(f, range, (i) => storeSixteen(f, fn, a.add(i), (at) => F32x4.load(b.add(i), at), y.add(i.shrU(shift)))),
-  );
-}
+/** Where a byte offset among 32-bit elements lies in the result. */
+const offsetIn = ({ result }: Lanewise, i: I32): I32 => i.shrU(result === "bools" ? 2 : 0);
 
-/** The second operand is one element, of which the kernel gets the bits. */
-export function defineScalar(m: KernelModule<"kernel">, fn: Lanewise): void {
-  const shift = fn.result === "bools" ? 2 : 0;
-  m.kernel("kernel", { a: I32, b: I32, y: I32 }, (f, { a, b, y }, range) => {
-    const splat = f.let(I32x4.splat(b).asF32x4());
-    forItems(f, range, (i) => storeSixteen(f, fn, a.add(i), () => splat, y.add(i.shrU(shift))));
-  });
-}
+const PARAMETERS = { a: I32, b: I32, y: I32 } as const;
 
-/** Bools, 64 of them in an item. */
-export function defineLogic(m: KernelModule<"kernel">, fn: Logic): void {
-  m.kernel("kernel", { a: I32, b: I32, y: I32 }, (f, { a, b, y }, range) =>
+/** The first operand has the shape of the result; so has the second one, or it is one element, of which the kernel gets the bits. */
+export const evenKernel = (runtime: Runtime, fn: Lanewise, isScalar: boolean): Kernel =>
+  runtime.kernel(PARAMETERS, (f, { a, b, y }, range) => {
+    const splat = isScalar ? f.let(I32x4.splat(b).asF32x4()) : null;
     forItems(f, range, (i) => {
-      for (const at of VECTORS) f.store(y.add(i), fn(I8x16.load(a.add(i), at), I8x16.load(b.add(i), at)), at);
-    }),
-  );
-}
-
-/** Bools and one bool. */
-export function defineLogicOfScalar(m: KernelModule<"kernel">, fn: Logic): void {
-  m.kernel("kernel", { a: I32, b: I32, y: I32 }, (f, { a, b, y }, range) => {
-    const splat = f.let(I8x16.splat(b));
-    forItems(f, range, (i) => {
-      for (const at of VECTORS) f.store(y.add(i), fn(I8x16.load(a.add(i), at), splat), at);
+      const second: Second = (at) => splat ?? F32x4.load(b.add(i), at);
+      storeSixteen(f, fn, a.add(i), second, y.add(offsetIn(fn, i)));
     });
   });
-}
+
+/** The same of bools, 64 of them in an item. */
+export const logicKernel = (runtime: Runtime, fn: Logic, isScalar: boolean): Kernel =>
+  runtime.kernel(PARAMETERS, (f, { a, b, y }, range) => {
+    const splat = isScalar ? f.let(I8x16.splat(b)) : null;
+    forItems(f, range, (i) => {
+      for (const at of VECTORS) f.store(y.add(i), fn(I8x16.load(a.add(i), at), splat ?? I8x16.load(b.add(i), at)), at);
+    });
+  });
 
 /** What a kernel by rows is given: besides addresses the elements of a row, and how the rows lie. */
 const ROWS = {
@@ -83,11 +71,10 @@ const ROWS = {
 } as const;
 
 /** Items are rows, in which the second operand moves on (`moves`) or is one element. */
-export function defineRows(m: KernelModule<"kernel">, fn: Lanewise, moves: boolean): void {
-  const shift = fn.result === "bools" ? 2 : 0;
-  m.kernel("kernel", ROWS, (f, { a, b, y, length, size0, size1, ...strides }, { begin, end }) => {
+export const rowsKernel = (runtime: Runtime, fn: Lanewise, moves: boolean): Kernel =>
+  runtime.kernel(ROWS, (f, { a, b, y, length, size0, size1, ...strides }, { begin, end }) => {
     const bytes = f.let(length.shl(2));
-    const rowBytes = f.let(bytes.shrU(shift));
+    const rowBytes = f.let(offsetIn(fn, bytes));
     const [sixteens, fours] = [f.let(bytes.and(-64)), f.let(bytes.and(-16))];
 
     // Where the first row of the range lies.
@@ -112,25 +99,28 @@ export function defineRows(m: KernelModule<"kernel">, fn: Lanewise, moves: boole
         (i: I32): Second =>
         (at) =>
           splat ?? F32x4.load(b.add(i), at);
-      f.for(0, sixteens, 64, (i) => storeSixteen(f, fn, a.add(i), second(i), y.add(i.shrU(shift))));
-      f.for(sixteens, fours, 16, (i) => storeFour(f, fn, a.add(i), second(i), y.add(i.shrU(shift))));
-      f.for(fours, bytes, 4, (i) => storeOne(f, fn, a.add(i), splat ?? F32x4.loadOne(b.add(i)), y.add(i.shrU(shift))));
+      const to = (i: I32): I32 => y.add(offsetIn(fn, i));
+      f.for(0, sixteens, 64, (i) => storeSixteen(f, fn, a.add(i), second(i), to(i)));
+      f.for(sixteens, fours, 16, (i) => storeFour(f, fn, a.add(i), second(i), to(i)));
+      f.for(fours, bytes, 4, (i) => storeOne(f, fn, a.add(i), splat ?? F32x4.loadOne(b.add(i)), to(i)));
 
       y.set(y.add(rowBytes));
-      a.set(a.add(strides.a0));
-      b.set(b.add(strides.b0));
-      index0.set(index0.add(1));
-      f.if(index0.eq(size0), () => {
-        index0.set(I32.const(0));
-        a.set(a.add(strides.a1));
-        b.set(b.add(strides.b1));
-        index1.set(index1.add(1));
-        f.if(index1.eq(size1), () => {
-          index1.set(I32.const(0));
-          a.set(a.add(strides.a2));
-          b.set(b.add(strides.b2));
+      const move = (da: I32, db: I32): void => {
+        a.set(a.add(da));
+        b.set(b.add(db));
+      };
+      /** Counts rows along an axis, and at its end goes `on` along the next one. */
+      const count = (index: Var<I32>, size: I32, on: () => void): void => {
+        index.set(index.add(1));
+        f.if(index.eq(size), () => {
+          index.set(I32.const(0));
+          on();
         });
+      };
+      move(strides.a0, strides.b0);
+      count(index0, size0, () => {
+        move(strides.a1, strides.b1);
+        count(index1, size1, () => move(strides.a2, strides.b2));
       });
     });
   });
-}

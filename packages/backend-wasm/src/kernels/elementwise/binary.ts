@@ -2,10 +2,10 @@ import { type BinaryFn, type Block, type DType, type Operand, type Spec, sizeOf 
 import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
 import { lanewise, logic, MIRRORED, type VectorFn } from "./binary-functions.ts";
-import { defineLogic, defineLogicOfScalar, defineRows, defineSame, defineScalar } from "./binary-kernels.ts";
+import { evenKernel, logicKernel, rowsKernel } from "./binary-kernels.ts";
 import { runRows } from "./binary-rows.ts";
 import { withExpanded } from "./expand.ts";
-import { bitsOf, elementAt, itemsOf, run3 } from "./items.ts";
+import { elementOf, itemsOf, run3, zip } from "./items.ts";
 import { powOfNumber } from "./pow.ts";
 import { rowsOf, swapped } from "./rows.ts";
 
@@ -37,36 +37,25 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
 
   function same(op: BinaryFn, a: Operand<Block>, b: Operand<Block>, out: Spec): Block | null {
     const kernel = kernelOf(op as VectorFn, a.dtype, "same");
-    if (kernel === null) return null;
-    pager.begin(op);
-    pager.use(a.handle);
-    pager.use(b.handle);
-    const y = pager.allocate(bytesOf(out));
-    run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), pager.address(b.handle), pager.address(y));
-    return y;
+    return kernel && zip(runtime, kernel, op, a, b, out, COST);
   }
 
-  /** `fn` is `op`, or its mirror image. */
-  function withNumber(op: BinaryFn, fn: VectorFn, a: Operand<Block>, b: number, out: Spec): Block | null {
-    const isFloat = a.dtype === "float32";
-    const kernel = isFloat || (b | 0) === b ? kernelOf(fn, a.dtype, "scalar") : null;
-    if (kernel === null) return null;
-    pager.begin(op);
-    pager.use(a.handle);
-    const y = pager.allocate(bytesOf(out));
-    run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), isFloat ? bitsOf(b) : b, pager.address(y));
-    return y;
-  }
-
-  /** With a tensor of one element. */
-  function withElement(op: BinaryFn, fn: VectorFn, a: Operand<Block>, b: Operand<Block>, out: Spec): Block | null {
+  /** With a number, or a tensor of one element. `fn` is `op`, or its mirror image. */
+  function withScalar(
+    op: BinaryFn,
+    fn: VectorFn,
+    a: Operand<Block>,
+    b: Operand<Block> | number,
+    out: Spec,
+  ): Block | null {
+    if (typeof b === "number" && a.dtype !== "float32" && (b | 0) !== b) return null;
     const kernel = kernelOf(fn, a.dtype, "scalar");
     if (kernel === null) return null;
     pager.begin(op);
     pager.use(a.handle);
-    pager.use(b.handle);
+    if (typeof b !== "number") pager.use(b.handle);
     const y = pager.allocate(bytesOf(out));
-    const bits = elementAt(runtime, b.dtype, pager.address(b.handle));
+    const bits = elementOf(runtime, a.dtype, b);
     run3(runtime, kernel, itemsOf(a), COST, pager.address(a.handle), bits, pager.address(y));
     return y;
   }
@@ -85,13 +74,12 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
   function compute(op: BinaryFn, a: Operand<Block> | number, b: Operand<Block> | number, out: Spec): Block | null {
     if (op === "pow") return pow(a, b, out);
     if (op === "fmod" || op === "atan2") return null;
-    if (typeof b === "number") return typeof a === "number" ? null : withNumber(op, op, a, b, out);
-    if (typeof a === "number") return withNumber(op, MIRRORED[op], b, a, out);
-    const [size, sizeA, sizeB] = [sizeOf(out.shape), sizeOf(a.shape), sizeOf(b.shape)];
-    if (sizeA === size && sizeB === size) return same(op, a, b, out);
-    if (sizeB === 1) return withElement(op, op, a, b, out);
-    if (sizeA === 1) return withElement(op, MIRRORED[op], b, a, out);
-    if (size === 0) return null;
+    const size = sizeOf(out.shape);
+    const [sizeA, sizeB] = [sizeOfArgument(a), sizeOfArgument(b)];
+    if (typeof a !== "number" && typeof b !== "number" && sizeA === size && sizeB === size) return same(op, a, b, out);
+    if (typeof a !== "number" && sizeB === 1) return withScalar(op, op, a, b, out);
+    if (typeof b !== "number" && sizeA === 1) return withScalar(op, MIRRORED[op], b, a, out);
+    if (typeof a === "number" || typeof b === "number" || size === 0) return null;
     if (a.dtype !== "bool") return byRows(op, a, b, out);
     return withExpanded(runtime, [a, b] as const, out.shape, (a, b) => same(op, a, b, out));
   }
@@ -99,18 +87,15 @@ export function binary(runtime: Runtime, reference: Families): Families["binary"
   return (fn, a, b, out) => compute(fn, a, b, out) ?? reference.binary(fn, a, b, out);
 }
 
+const sizeOfArgument = (x: Operand<Block> | number): number => (typeof x === "number" ? 1 : sizeOf(x.shape));
+
 function compile(runtime: Runtime, fn: VectorFn, dtype: DType, pattern: Pattern): Kernel | null {
+  const isEven = pattern === "same" || pattern === "scalar";
   if (dtype === "bool") {
     const of = logic(fn);
-    if (of === undefined || pattern === "rows" || pattern === "constantRows") return null;
-    const define = pattern === "same" ? defineLogic : defineLogicOfScalar;
-    return runtime.compile<"kernel">((m) => define(m, of)).kernel;
+    return of === undefined || !isEven ? null : logicKernel(runtime, of, pattern === "scalar");
   }
   const of = lanewise(fn, dtype);
   if (of === undefined) return null;
-  return runtime.compile<"kernel">((m) => {
-    if (pattern === "same") defineSame(m, of);
-    else if (pattern === "scalar") defineScalar(m, of);
-    else defineRows(m, of, pattern === "rows");
-  }).kernel;
+  return isEven ? evenKernel(runtime, of, pattern === "scalar") : rowsKernel(runtime, of, pattern === "rows");
 }

@@ -1,9 +1,8 @@
 import type { Block, Operand, Spec } from "@descent/core";
-import { I32 } from "../../assembler/index.ts";
-import { bytesOf } from "../../reference.ts";
-import type { Kernel, Runtime } from "../../runtime.ts";
-import { FloatLanes } from "../../vector-math/index.ts";
-import { forItems, itemsOf, run2 } from "./items.ts";
+import type { Runtime } from "../../runtime.ts";
+import type { FloatLanes } from "../../vector-math/index.ts";
+import { lazy } from "../lazy.ts";
+import { itemsOf, kernelOf1, map } from "./items.ts";
 
 /** Nanoseconds of an item. */
 const COST = 6;
@@ -29,29 +28,11 @@ const POWERS: ReadonlyMap<number, (x: FloatLanes) => FloatLanes> = new Map([
 export function powOfNumber(
   runtime: Runtime,
 ): (a: Operand<Block> | number, b: Operand<Block> | number, out: Spec) => Block | null {
-  const { pager } = runtime;
-  const kernels = new Map<number, Kernel>();
+  const kernels = new Map(Array.from(POWERS, ([b, of]) => [b, lazy(() => kernelOf1(runtime, of))]));
 
   return (a, b, out) => {
     if (typeof a === "number" || typeof b !== "number" || out.dtype !== "float32") return null;
-    const of = POWERS.get(b);
-    if (of === undefined) return null;
-    let kernel = kernels.get(b);
-    if (kernel === undefined) {
-      kernel = compile(runtime, of);
-      kernels.set(b, kernel);
-    }
-    pager.begin("pow");
-    pager.use(a.handle);
-    const y = pager.allocate(bytesOf(out));
-    run2(runtime, kernel, itemsOf(out), COST, pager.address(a.handle), pager.address(y));
-    return y;
+    const kernel = kernels.get(b)?.();
+    return kernel === undefined ? null : map(runtime, kernel, "pow", a, out, itemsOf(out), COST);
   };
 }
-
-const compile = (runtime: Runtime, of: (x: FloatLanes) => FloatLanes): Kernel =>
-  runtime.compile<"kernel">((m) =>
-    m.kernel("kernel", { x: I32, y: I32 }, (f, { x, y }, range) =>
-      forItems(f, range, (i) => of(FloatLanes.load(f, x.add(i))).store(y.add(i))),
-    ),
-  ).kernel;
