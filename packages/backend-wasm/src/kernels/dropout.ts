@@ -3,6 +3,7 @@ import { F32, F32x4, type FunctionBuilder, I32, I32x4, type Var } from "../assem
 import { bytesOf, type FusedKernels } from "../reference.ts";
 import type { Kernel, Runtime } from "../runtime.ts";
 import { forItems, itemsOf } from "./elementwise/items.ts";
+import { lazy } from "./lazy.ts";
 
 /** Nanoseconds of sixteen elements. */
 const COST = 20;
@@ -14,12 +15,11 @@ const ROTATIONS = [
 
 /** Zeroes elements where the generator says so, with the stream of numbers of core's `threefry`. */
 export function dropout(runtime: Runtime): FusedKernels {
-  let kernel: Kernel | undefined;
+  const kernel = lazy(() => compile(runtime));
   return {
     dropout(operands: readonly (Operand<Block> | number | null)[], _attrs: unknown, [out]: readonly Spec[]) {
       const [x, p, key0, key1, counter] = operands as [Operand<Block>, number, number, number, number];
       if (x.dtype !== "float32") return null;
-      kernel ??= compile(runtime);
       const { pager } = runtime;
       pager.begin("dropout");
       pager.use(x.handle);
@@ -34,40 +34,37 @@ export function dropout(runtime: Runtime): FusedKernels {
         // A word is kept where its upper 24 bits, as a fraction, are not below p.
         Math.ceil(p * 2 ** 24),
       ];
-      runtime.launch(kernel, itemsOf(x), COST, integers, [1 / (1 - p)]);
+      runtime.launch(kernel(), itemsOf(x), COST, integers, [1 / (1 - p)]);
       return [y];
     },
   };
 }
 
 const compile = (runtime: Runtime): Kernel =>
-  runtime.compile<"dropout">((m) =>
-    m.kernel(
-      "dropout",
-      { x: I32, y: I32, key0: I32, key1: I32, low: I32, high: I32, threshold: I32, scale: F32 },
-      (f, { x, y, key0, key1, low, high, threshold, scale }, range) => {
-        const splat = (value: I32): I32x4 => f.let(I32x4.splat(value));
-        const keys = [splat(key0), splat(key1), splat(key0.xor(key1).xor(0x1bd11bda))];
-        const [lows, highs, least] = [splat(low), splat(high), splat(threshold)];
-        const scales = f.let(F32x4.splat(scale).asI32x4());
-        const numbers = f.let(zeroToThree(f));
-        // Sixteen elements take two times four blocks of two words.
-        forItems(f, range, (i) => {
-          const first = f.let(i.shrU(3));
-          for (const half of [0, 1]) {
-            const block = f.let(I32x4.splat(first.add(4 * half)).add(numbers));
-            const [a, b] = threefry(f, keys, lows, highs, block);
-            const pairs = [a.shuffle(b, [0, 4, 1, 5]), a.shuffle(b, [2, 6, 3, 7])];
-            for (const [j, words] of pairs.entries()) {
-              const at = 32 * half + 16 * j;
-              const mask = words.shrU(8).geS(least).and(scales).asF32x4();
-              f.store(y.add(i), F32x4.load(x.add(i), at).mul(mask), at);
-            }
+  runtime.kernel(
+    { x: I32, y: I32, key0: I32, key1: I32, low: I32, high: I32, threshold: I32, scale: F32 },
+    (f, { x, y, key0, key1, low, high, threshold, scale }, range) => {
+      const splat = (value: I32): I32x4 => f.let(I32x4.splat(value));
+      const keys = [splat(key0), splat(key1), splat(key0.xor(key1).xor(0x1bd11bda))];
+      const [lows, highs, least] = [splat(low), splat(high), splat(threshold)];
+      const scales = f.let(F32x4.splat(scale).asI32x4());
+      const numbers = f.let(zeroToThree(f));
+      // Sixteen elements take two times four blocks of two words.
+      forItems(f, range, (i) => {
+        const first = f.let(i.shrU(3));
+        for (const half of [0, 1]) {
+          const block = f.let(I32x4.splat(first.add(4 * half)).add(numbers));
+          const [a, b] = threefry(f, keys, lows, highs, block);
+          const pairs = [a.shuffle(b, [0, 4, 1, 5]), a.shuffle(b, [2, 6, 3, 7])];
+          for (const [j, words] of pairs.entries()) {
+            const at = 32 * half + 16 * j;
+            const mask = words.shrU(8).geS(least).and(scales).asF32x4();
+            f.store(y.add(i), F32x4.load(x.add(i), at).mul(mask), at);
           }
-        });
-      },
-    ),
-  ).dropout;
+        }
+      });
+    },
+  );
 
 /** 0, 1, 2, 3. */
 const zeroToThree = (f: FunctionBuilder): I32x4 =>

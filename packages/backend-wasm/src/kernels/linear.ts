@@ -1,10 +1,10 @@
 import { type Block, type Operand, type Spec, sizeOf } from "@descent/core";
 import { F32x4, type FunctionBuilder, I32, type Var } from "../assembler/index.ts";
-import type { KernelModule } from "../kernel-module.ts";
 import type { FusedKernels } from "../reference.ts";
 import type { Kernel, Runtime } from "../runtime.ts";
 import { minimum } from "./gemm/macro-kernel.ts";
 import { productsOf } from "./gemm/products.ts";
+import { lazy } from "./lazy.ts";
 
 type Linear = readonly [x: Operand<Block>, weight: Operand<Block>, bias: Operand<Block> | null];
 
@@ -20,7 +20,7 @@ export function linear(runtime: Runtime): FusedKernels {
       return [productsOf(runtime).run(op, x.handle, weight.handle, bias?.handle ?? null, shape)];
     };
 
-  let sum: Kernel | null = null;
+  const sum = lazy(() => sumKernel(runtime));
   return {
     linear: product("linear", false),
     linearRelu: product("linearRelu", true),
@@ -32,9 +32,8 @@ export function linear(runtime: Runtime): FusedKernels {
       const shape = { rows, columns, k, transposeA: true, transposeB: false };
       const weightGrad = productsOf(runtime).run("linearWeightGrad", g.handle, x.handle, null, shape);
       if (db === undefined) return [weightGrad];
-      sum ??= runtime.compile(defineSumOfRows).sumOfRows;
       try {
-        return [weightGrad, sumOfRows(runtime, sum, g.handle, k, rows)];
+        return [weightGrad, sumOfRows(runtime, sum(), g.handle, k, rows)];
       } catch (error) {
         runtime.pager.free(weightGrad);
         throw error;
@@ -59,8 +58,8 @@ const LINE = 16;
 /** Rows whose sum is complete before it is added to the others, so that many rows add up with small errors. */
 const GROUP = 128;
 
-function defineSumOfRows(m: KernelModule<"sumOfRows">): void {
-  m.kernel("sumOfRows", { x: I32, y: I32, rows: I32, columns: I32 }, (f, { x, y, rows, columns }, { begin, end }) => {
+const sumKernel = (runtime: Runtime): Kernel =>
+  runtime.kernel({ x: I32, y: I32, rows: I32, columns: I32 }, (f, { x, y, rows, columns }, { begin, end }) => {
     const stride = f.let(columns.shl(2));
     const sum = (j: I32, vectors: number): void => sumStrip(f, { x, y, rows, stride }, j, vectors);
     f.for(begin.mul(LINE), minimum(end.mul(LINE), columns), LINE, (first) => {
@@ -78,7 +77,6 @@ function defineSumOfRows(m: KernelModule<"sumOfRows">): void {
       );
     });
   });
-}
 
 interface Rows {
   readonly x: I32;
