@@ -4,11 +4,9 @@ import { DECLINED } from "../../layout.ts";
 import { bytesOf, type Families } from "../../reference.ts";
 import type { Kernel, Runtime } from "../../runtime.ts";
 import * as math from "../../vector-math/index.ts";
+import { FloatLanes, MAX_ANGLE } from "../../vector-math/index.ts";
 import { lazyTable } from "../lazy.ts";
 import { forItems, itemsOf, kernelOf1, run2, VECTORS } from "./items.ts";
-
-const { FloatLanes, MAX_ANGLE } = math;
-type FloatLanes = math.FloatLanes;
 
 interface FloatFunction {
   /** Nanoseconds that an item takes. */
