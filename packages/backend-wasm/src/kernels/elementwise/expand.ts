@@ -14,11 +14,11 @@ function expand(runtime: Runtime, x: Operand<Block>, shape: Shape): Operand<Bloc
   const elements = memory.view(x.dtype);
   const from = pager.address(x.handle) / width;
   let to = pager.address(handle) / width;
-  const { length, constant, size0, size1, size2, a0, a1, a2 } = rows;
-  for (let i = 0; i < size2; i++)
-    for (let j = 0; j < size1; j++)
-      for (let k = 0; k < size0; k++) {
-        const at = from + i * a2 + j * a1 + k * a0;
+  const { length, constant, sizes, a } = rows;
+  for (let i = 0; i < sizes[2]; i++)
+    for (let j = 0; j < sizes[1]; j++)
+      for (let k = 0; k < sizes[0]; k++) {
+        const at = from + i * a[2] + j * a[1] + k * a[0];
         if (constant === "a") elements.fill(elements[at]!, to, to + length);
         else elements.copyWithin(to, at, at + length);
         to += length;

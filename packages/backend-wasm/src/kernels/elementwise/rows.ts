@@ -9,16 +9,11 @@ export interface Rows {
   readonly length: number;
   /** Which operand is one element in all of a row. */
   readonly constant: "a" | "b" | null;
-  readonly size0: number;
-  readonly size1: number;
-  readonly size2: number;
-  readonly a0: number;
-  readonly a1: number;
-  readonly a2: number;
-  readonly b0: number;
-  readonly b1: number;
-  readonly b2: number;
+  readonly sizes: Triple;
+  readonly a: Triple;
+  readonly b: Triple;
 }
+type Triple = readonly [number, number, number];
 
 // Of the row and the axes of rows; kept between calls, because this is done for every small op.
 const sizes = new Int32Array(4);
@@ -53,26 +48,17 @@ export function rowsOf(a: Shape, b: Shape, out: Shape): Rows | null {
   return {
     length: sizes[0]!,
     constant: stridesA[0] === 0 ? "a" : stridesB[0] === 0 ? "b" : null,
-    size0: sizes[1]!,
-    size1: sizes[2]!,
-    size2: sizes[3]!,
-    a0: stridesA[1]!,
-    a1: stridesA[2]!,
-    a2: stridesA[3]!,
-    b0: stridesB[1]!,
-    b1: stridesB[2]!,
-    b2: stridesB[3]!,
+    sizes: [sizes[1]!, sizes[2]!, sizes[3]!],
+    a: [stridesA[1]!, stridesA[2]!, stridesA[3]!],
+    b: [stridesB[1]!, stridesB[2]!, stridesB[3]!],
   };
 }
 
-/** The same with the operands swapped. */
-export const swapped = ({ a0, a1, a2, b0, b1, b2, constant, ...sizes }: Rows): Rows => ({
-  ...sizes,
-  constant: constant === "a" ? "b" : constant === "b" ? "a" : null,
-  a0: b0,
-  a1: b1,
-  a2: b2,
-  b0: a0,
-  b1: a1,
-  b2: a2,
+/** The same with the operands swapped, of which one is constant. */
+export const swapped = ({ length, sizes, a, b, constant }: Rows): Rows => ({
+  length,
+  constant: constant === "a" ? "b" : "a",
+  sizes,
+  a: b,
+  b: a,
 });

@@ -1,6 +1,7 @@
-import type { Kernel, Runtime, Scratch } from "../../runtime.ts";
+import type { Runtime, Scratch } from "../../runtime.ts";
+import { lazy } from "../lazy.ts";
 import { DOT_TILE, defineDot } from "./dot.ts";
-import { COLUMNS, DEPTH, defineProducts, type ProductKernel, ROWS } from "./kernels.ts";
+import { COLUMNS, DEPTH, defineProducts, ROWS } from "./kernels.ts";
 import { EDGE_BYTES } from "./macro-kernel.ts";
 import type { Method, Product, StackAxis } from "./products.ts";
 import { defineRow, ROW_COLUMNS } from "./row.ts";
@@ -12,36 +13,16 @@ interface Tile {
 }
 
 /** The kernels of products, compiled when they are first needed. */
-export class Kernels {
-  readonly #runtime: Runtime;
-  #packed: Readonly<Record<ProductKernel, Kernel>> | null = null;
-  #dot: Readonly<Record<"dot" | "dotRows", Kernel>> | null = null;
-  #row: Kernel | null = null;
-
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
-  }
-
+export const kernelsOf = (runtime: Runtime) => ({
   /** Those with packed operands. */
-  get packed(): Readonly<Record<ProductKernel, Kernel>> {
-    this.#packed ??= this.#runtime.compile(defineProducts);
-    return this.#packed;
-  }
-
-  get dot(): Readonly<Record<"dot" | "dotRows", Kernel>> {
-    this.#dot ??= this.#runtime.compile(defineDot);
-    return this.#dot;
-  }
-
-  get row(): Kernel {
-    this.#row ??= this.#runtime.compile(defineRow).row;
-    return this.#row;
-  }
-}
+  packed: lazy(() => runtime.compile(defineProducts)),
+  dot: lazy(() => runtime.compile(defineDot)),
+  row: lazy(() => runtime.compile(defineRow).row),
+});
 
 export interface Context {
   readonly runtime: Runtime;
-  readonly kernels: Kernels;
+  readonly kernels: ReturnType<typeof kernelsOf>;
   readonly tile: Tile;
 }
 
@@ -54,8 +35,8 @@ export interface Addresses {
 }
 
 interface MethodDefinition {
-  /** Bytes of packed operands that all threads read, and of scratch memory for each thread. */
-  memory(product: Product, tile: Tile): { readonly packed: number; readonly scratch: number };
+  /** Bytes of packed operands that all threads read, and of scratch memory for each thread. Methods without it make do with the latter. */
+  memory?(product: Product, tile: Tile): { readonly packed: number; readonly scratch: number };
   compute(context: Context, product: Product, at: Addresses, packed: number, scratch: Scratch): void;
 }
 
@@ -78,22 +59,20 @@ export const MANY = 8 * COLUMNS;
 const PACKED = 2 ** 21;
 
 const dot: MethodDefinition = {
-  memory: () => ({ packed: 0, scratch: 0 }),
   compute({ runtime, kernels }, { rows, columns, k, relu = false }, { a, b, bias, c }) {
     const byRows = rows > columns && rows * k > CACHED;
     const items = byRows ? Math.ceil(rows / DOT_TILE.rows) : Math.ceil(columns / DOT_TILE.columns);
     const cost = ITEM + ((rows * columns * k) / items) * COST;
-    const kernel = byRows ? kernels.dot.dotRows : kernels.dot.dot;
+    const kernel = byRows ? kernels.dot().dotRows : kernels.dot().dot;
     const integers = [a, 4 * k, b, 4 * k, c, 4 * columns, rows, columns, k, bias, Number(relu)];
     runtime.launch(kernel, items, cost, integers);
   },
 };
 
 const row: MethodDefinition = {
-  memory: () => ({ packed: 0, scratch: 0 }),
   compute({ runtime, kernels }, { columns, k, relu = false }, { a, b, bias, c }) {
     const cost = ITEM + ROW_COLUMNS * k * COST;
-    runtime.launch(kernels.row, Math.ceil(columns / ROW_COLUMNS), cost, [a, b, columns, k, c, bias, Number(relu)]);
+    runtime.launch(kernels.row(), Math.ceil(columns / ROW_COLUMNS), cost, [a, b, columns, k, c, bias, Number(relu)]);
   },
 };
 
@@ -122,9 +101,10 @@ const bands: MethodDefinition = {
     const bands = Math.ceil(columns / width);
     const integers = [a, aLane, aK, b, bLane, bK, rows, columns, k, c, 4 * columns, bias, Number(relu)];
     const packedB = scratchOf(product, tile).a;
+    const kernel = kernels.packed().bands;
     if (stack === undefined) {
       integers.push(0, 0, 0, packedB, width);
-      runtime.launch(kernels.packed.bands, bands, cost, integers, NONE, scratch);
+      runtime.launch(kernel, bands, cost, integers, NONE, scratch);
       return;
     }
     const [aBytes, bBytes, cBytes] = [4 * rows * k, 4 * k * columns, 4 * rows * columns];
@@ -133,7 +113,7 @@ const bands: MethodDefinition = {
     eachOffset(stack.slice(0, -1), (offsetA, offsetB) => {
       integers[0] = a + offsetA * aBytes;
       integers[3] = b + offsetB * bBytes;
-      runtime.launch(kernels.packed.bands, size * bands, cost, integers, NONE, scratch);
+      runtime.launch(kernel, size * bands, cost, integers, NONE, scratch);
       integers[9]! += size * cBytes;
     });
   },
@@ -145,11 +125,11 @@ const wide: MethodDefinition = {
     const { rows, columns, k, relu = false } = product;
     const { aLane, aK, bK } = strides(product);
     const panels = Math.ceil(rows / tile.rows);
-    runtime.launch(kernels.packed.packA, panels, k * tile.rows * PACKING, [packed, a, aLane, aK, rows, k]);
+    runtime.launch(kernels.packed().packA, panels, k * tile.rows * PACKING, [packed, a, aLane, aK, rows, k]);
     const items = Math.ceil(columns / tile.columns);
     const cost = tile.columns * rows * k * COST;
     const sizes = [rows, columns, k, c, 4 * columns, bias, Number(relu)];
-    runtime.launch(kernels.packed.wide, items, cost, [packed, b, bK, ...sizes], [], scratch);
+    runtime.launch(kernels.packed().wide, items, cost, [packed, b, bK, ...sizes], [], scratch);
   },
 };
 
@@ -182,17 +162,24 @@ const blocked: MethodDefinition = {
       const part = Math.min(columns - j, step);
       const panels = Math.ceil(part / tile.columns);
       const packing = k * tile.columns * PACKING;
-      runtime.launch(kernels.packed.packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
+      runtime.launch(kernels.packed().packB, panels, packing, [packed, b + j * bLane, bLane, bK, part, k]);
       const block = blockOf(rows, part);
       const items = Math.ceil(rows / block.rows) * Math.ceil(part / block.columns);
       const cost = Math.min(rows, block.rows) * Math.min(part, block.columns) * k * COST;
       const to = [c + 4 * j, 4 * columns, bias === 0 ? 0 : bias + 4 * j, Number(relu), block.rows, block.columns];
-      runtime.launch(kernels.packed.blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
+      runtime.launch(kernels.packed().blocked, items, cost, [a, aLane, aK, packed, rows, part, k, ...to], [], scratch);
     }
   },
 };
 
-export const METHODS: Readonly<Record<Method, MethodDefinition>> = { dot, row, single: bands, bands, wide, blocked };
+export const METHODS: Readonly<Record<Method, MethodDefinition>> = {
+  dot,
+  row,
+  single: { compute: bands.compute },
+  bands,
+  wide,
+  blocked,
+};
 
 /** Calls back with the offsets of all elements of a stack, in order. */
 function eachOffset(axes: readonly StackAxis[], body: (a: number, b: number) => void, a = 0, b = 0): void {

@@ -2,7 +2,7 @@ import type { Block } from "@descent/core";
 import { HEAP } from "../../layout.ts";
 import type { Runtime, Scratch } from "../../runtime.ts";
 import { COLUMNS, DEPTH } from "./kernels.ts";
-import { type Addresses, type Context, Kernels, MANY, METHODS, SMALL } from "./methods.ts";
+import { type Addresses, type Context, kernelsOf, MANY, METHODS, SMALL } from "./methods.ts";
 import { bestTile, columnsOf } from "./micro-kernel.ts";
 import { LEAST_ROW_COLUMNS } from "./row.ts";
 
@@ -59,9 +59,9 @@ function methodFor({ rows, columns, k, transposeA, transposeB, stack }: Product,
 }
 
 /** Of the result. */
-function bytesOf({ rows, columns, stack }: Product): number {
+function bytesOf({ rows, columns, stack = [] }: Product): number {
   let bytes = 4 * rows * columns;
-  if (stack !== undefined) for (const { size } of stack) bytes *= size;
+  for (const { size } of stack) bytes *= size;
   return bytes;
 }
 
@@ -88,7 +88,7 @@ export class Products {
     const tile = bestTile({ tileRows: runtime.engine.tileRows, target: runtime.engine });
     this.#context = {
       runtime,
-      kernels: new Kernels(runtime),
+      kernels: kernelsOf(runtime),
       tile: { rows: tile.rows, columns: columnsOf(tile) },
     };
   }
@@ -106,7 +106,7 @@ export class Products {
     const { pager } = runtime;
     const { memory, compute } = METHODS[method];
     const bytes = bytesOf(product);
-    if (method === "dot" || method === "row" || method === "single") {
+    if (memory === undefined) {
       // The direct form of what follows, for products that take less time than its closures.
       pager.begin(op);
       pager.use(a);
