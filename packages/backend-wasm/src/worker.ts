@@ -12,26 +12,22 @@ const WORKER_SPINS = 200_000;
  * It keeps a table of kernels with the numbers that they have on the main thread, and takes part in the work between messages.
  */
 export const workerSource = (modulesAddress: number): string => `
-"use strict";
-const isNode = typeof process === "object";
-const port = isNode ? process.getBuiltinModule("node:worker_threads").parentPort : self;
+const port = globalThis.process?.getBuiltinModule("node:worker_threads").parentPort ?? self;
 const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
 let env, words, thread, pool, modules = 0;
-function receive(message) {
-  if (message.kind === "start") {
-    env = { memory: message.memory, table };
-    words = new Int32Array(message.memory.buffer, ${modulesAddress}, 1);
-    thread = message.thread;
-    pool = new WebAssembly.Instance(message.pool, { env }).exports;
+port.onmessage = ({ data }) => {
+  if (data.kind === "start") {
+    env = { memory: data.memory, table };
+    words = new Int32Array(data.memory.buffer, ${modulesAddress}, 1);
+    thread = data.thread;
+    pool = new WebAssembly.Instance(data.pool, { env }).exports;
   } else {
-    const { exports } = new WebAssembly.Instance(message.module, { env });
-    const first = table.grow(message.entries.length);
-    message.entries.forEach((name, i) => table.set(first + i, exports[name]));
+    const { exports } = new WebAssembly.Instance(data.module, { env });
+    const first = table.grow(data.entries.length);
+    data.entries.forEach((name, i) => table.set(first + i, exports[name]));
     modules++;
   }
   if (Atomics.load(words, 0) === modules) pool.work(thread, modules, table.length, ${WORKER_SPINS});
   if (Atomics.load(words, 0) < 0) port.close();
-}
-if (isNode) port.on("message", receive);
-else port.onmessage = (event) => receive(event.data);
+};
 `;

@@ -31,15 +31,6 @@ type Arithmetic = (a: F32x4, b: F32x4) => F32x4;
 type Comparison = (a: F32x4, b: F32x4) => I32x4;
 export type Logic = (a: I8x16, b: I8x16) => I8x16;
 
-const ints =
-  (fn: (a: I32x4, b: I32x4) => I32x4): Arithmetic =>
-  (a, b) =>
-    fn(a.asI32x4(), b.asI32x4()).asF32x4();
-const compareInts =
-  (fn: (a: I32x4, b: I32x4) => I32x4): Comparison =>
-  (a, b) =>
-    fn(a.asI32x4(), b.asI32x4());
-
 const FLOAT: Record<VectorArithmetic, Arithmetic> = {
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
@@ -52,32 +43,30 @@ const FLOAT: Record<VectorArithmetic, Arithmetic> = {
   minimum: (a, b) => a.ne(a).or(b.pmin(a).asI32x4()).asF32x4(),
 };
 
-const FLOAT_COMPARISONS: Record<ComparisonFn, Comparison> = {
-  eq: (a, b) => a.eq(b),
-  ne: (a, b) => a.ne(b),
-  lt: (a, b) => a.lt(b),
-  le: (a, b) => a.le(b),
-  gt: (a, b) => a.gt(b),
-  ge: (a, b) => a.ge(b),
-};
+/** The instructions of integers, of bits that pass for floats. */
+const int =
+  (instruction: (typeof INT_COMPARISONS)[ComparisonFn] | "add" | "sub" | "mul" | "maxS" | "minS"): Comparison =>
+  (a, b) =>
+    a.asI32x4()[instruction](b.asI32x4());
+const ints =
+  (instruction: Parameters<typeof int>[0]): Arithmetic =>
+  (a, b) =>
+    int(instruction)(a, b).asF32x4();
 
 const INT: Partial<Record<VectorArithmetic, Arithmetic>> = {
-  add: ints((a, b) => a.add(b)),
-  sub: ints((a, b) => a.sub(b)),
-  reverseSub: ints((a, b) => b.sub(a)),
-  mul: ints((a, b) => a.mul(b)),
-  maximum: ints((a, b) => a.maxS(b)),
-  minimum: ints((a, b) => a.minS(b)),
+  add: ints("add"),
+  sub: ints("sub"),
+  reverseSub: (a, b) => ints("sub")(b, a),
+  mul: ints("mul"),
+  maximum: ints("maxS"),
+  minimum: ints("minS"),
 };
 
-const INT_COMPARISONS: Record<ComparisonFn, Comparison> = {
-  eq: compareInts((a, b) => a.eq(b)),
-  ne: compareInts((a, b) => a.ne(b)),
-  lt: compareInts((a, b) => a.ltS(b)),
-  le: compareInts((a, b) => a.leS(b)),
-  gt: compareInts((a, b) => a.gtS(b)),
-  ge: compareInts((a, b) => a.geS(b)),
-};
+/** The instructions by which integers are compared; those of floats are named as the functions are. */
+const INT_COMPARISONS = { eq: "eq", ne: "ne", lt: "ltS", le: "leS", gt: "gtS", ge: "geS" } as const satisfies Record<
+  ComparisonFn,
+  keyof I32x4
+>;
 
 const BOOL: Partial<Record<VectorFn, Logic>> = {
   and: (a, b) => a.and(b),
@@ -94,12 +83,13 @@ export type Lanewise =
 
 /** What there is for operands of a 32-bit dtype, `undefined` where that is nothing. */
 export function lanewise(fn: VectorFn, dtype: DType): Lanewise | undefined {
-  if (dtype !== "float32" && dtype !== "int32") return undefined;
-  const [arithmetic, comparisons] = dtype === "float32" ? [FLOAT, FLOAT_COMPARISONS] : [INT, INT_COMPARISONS];
-  const of = arithmetic[fn as VectorArithmetic];
+  const isFloat = dtype === "float32";
+  if (!isFloat && dtype !== "int32") return undefined;
+  const of = (isFloat ? FLOAT : INT)[fn as VectorArithmetic];
   if (of !== undefined) return { result: "lanes", of };
-  const comparison = comparisons[fn as ComparisonFn];
-  return comparison && { result: "bools", of: comparison };
+  if (!(fn in INT_COMPARISONS)) return undefined;
+  const comparison = fn as ComparisonFn;
+  return { result: "bools", of: isFloat ? (a, b) => a[comparison](b) : int(INT_COMPARISONS[comparison]) };
 }
 
 /** What there is for bools. */
