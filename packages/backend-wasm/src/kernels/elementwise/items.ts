@@ -111,7 +111,7 @@ const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
 
 /** The bits of a float32. */
-export function bitsOf(value: number): number {
+function bitsOf(value: number): number {
   float[0] = value;
   return bits[0]!;
 }
