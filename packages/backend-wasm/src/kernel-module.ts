@@ -13,6 +13,8 @@ import { MAX_PARAMETERS } from "./layout.ts";
 export type Parameters = Readonly<Record<string, typeof I32 | typeof F32>>;
 /** What stands for them in code. */
 export type Values<P extends Parameters> = { readonly [K in keyof P]: Var<InstanceType<P[K]>> };
+type Types = readonly (typeof I32 | typeof F32)[];
+type Listed<T extends Types> = { readonly [K in keyof T]: Var<InstanceType<T[K]>> };
 
 /** The part of a kernel's work that one call does. */
 export interface Range {
@@ -49,17 +51,26 @@ export class KernelModule<Name extends string> extends ModuleBuilder {
     super(target);
   }
 
+  /** A kernel whose parameters come one by one, as those of a function. */
+  kernel<const T extends Types>(
+    name: Name,
+    params: T,
+    build: (f: FunctionBuilder, range: Range, ...values: Listed<T>) => void,
+  ): void;
+  /** A kernel whose parameters come by name. */
   kernel<P extends Parameters>(
     name: Name,
     params: P,
     build: (f: FunctionBuilder, values: Values<P>, range: Range) => void,
-  ): void {
+  ): void;
+  kernel(name: Name, params: Types | Parameters, build: (f: FunctionBuilder, ...values: never) => void): void {
     const names = Object.keys(params);
     const types = Object.values(params);
     if (names.length > MAX_PARAMETERS) throw new Error(`${name}: more than ${MAX_PARAMETERS} parameters`);
     const direct = this.function(name, [I32, I32, I32, ...types], (f, begin, end, scratch, ...values) => {
+      const range = { begin, end, scratch };
       const named = Object.fromEntries(names.map((key, i) => [key, values[i]]));
-      build(f, named as unknown as Values<P>, { begin, end, scratch });
+      build(f, ...((Array.isArray(params) ? [range, ...values] : [named, range]) as never));
     });
     this.function(name + TABLE_SUFFIX, ENTRY, (f, from, begin, end, scratch) => {
       const loaded = types.map((type, i): Value => type.load(from, 4 * i));

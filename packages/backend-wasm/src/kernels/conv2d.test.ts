@@ -1,4 +1,4 @@
-import { type Conv2dAttrs, type Shape, sizeOf, type TypedArray } from "@descent/core";
+import { type Conv2dAttrs, type Shape, type Spec, sizeOf, type TypedArray } from "@descent/core";
 import { arbitraries, expectClose, FUSED_KERNELS } from "@descent/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import type { Algorithm } from "./conv2d/algorithm.ts";
 import { columnProducts } from "./conv2d/column-products.ts";
 import { depthwise } from "./conv2d/depthwise.ts";
 import { type Geometry, geometryOf, keyOf } from "./conv2d/geometry.ts";
-import { convolution } from "./conv2d.ts";
+import { convolution, convolutionBy } from "./conv2d.ts";
 
 interface Case {
   readonly image: Shape;
@@ -58,31 +58,33 @@ function expected(c: Case, values: Values): Results {
 }
 
 /** What an algorithm says. */
-function computed({ backend, algorithm }: Subject, c: Case, values: Values): Results {
+function computed({ backend, kernels }: Subject, c: Case, values: Values): Results {
   const shapes = shapesOf(c);
-  const geometry = geometryOfCase(c);
-  const [images] = c.image as readonly [number];
-  const upload = (name: keyof Values) => backend.upload(values[name], spec(shapes[name]));
-  const [x, weight, bias, g] = [upload("x"), upload("weight"), upload("bias"), upload("g")];
-  const y = algorithm.forward(geometry, images, x, weight, c.bias ? bias : null);
-  const dx = algorithm.inputGrad(geometry, images, g, weight);
-  const [dw, db] = algorithm.weightGrad(geometry, images, x, g, true);
-  const results = { y, dx, dw: dw!, db: db! };
-  const read = (name: keyof Results) => backend.download({ ...spec(shapes[name]), handle: results[name] });
-  const read4 = { y: read("y"), dx: read("dx"), dw: read("dw"), db: read("db") };
-  for (const block of [x, weight, bias, g, ...Object.values(results)]) backend.free(block);
-  return read4;
+  const operand = (name: keyof Values) => {
+    const handle = backend.upload(values[name], spec(shapes[name]));
+    return { ...spec(shapes[name]), handle };
+  };
+  const [x, weight, bias, g] = [operand("x"), operand("weight"), operand("bias"), operand("g")];
+  const specs = [spec(shapes.y), spec(shapes.dx), spec(shapes.dw), spec(shapes.db)];
+  const [y, dx, dw, db] = specs as [Spec, Spec, Spec, Spec];
+  const blocks = [
+    kernels.conv2d([x, weight, c.bias ? bias : null], c.attrs, [y]),
+    kernels.conv2dInputGrad([g, weight], { ...c.attrs, image: c.image }, [dx]),
+    kernels.conv2dWeightGrad([x, g], { ...c.attrs, weight: c.weight }, [dw, db]),
+  ].flatMap((results) => results!);
+  const results = specs.map((spec, i) => backend.download({ ...spec, handle: blocks[i]! }));
+  for (const block of [x, weight, bias, g].map(({ handle }) => handle).concat(blocks)) backend.free(block);
+  return { y: results[0]!, dx: results[1]!, dw: results[2]!, db: results[3]! };
 }
 
 interface Subject {
   readonly backend: ReturnType<typeof backendOver>;
-  readonly algorithm: Algorithm;
+  readonly kernels: ReturnType<typeof convolutionBy>;
 }
-type Make = (runtime: Runtime) => Algorithm;
-function subject(make: Make, threads: number, relaxedSimd = true): Subject {
+function subject(algorithm: Algorithm, threads: number, relaxedSimd = true): Subject {
   // The smallest work is shared.
   const runtime = new Runtime(detectEngine({ relaxedSimd, threads: true }), threads, {}, { worthwhile: 0, chunk: 0 });
-  return { backend: backendOver(runtime), algorithm: make(runtime) };
+  return { backend: backendOver(runtime), kernels: convolutionBy(runtime, [algorithm]) };
 }
 
 function expectSame(actual: Results, wanted: Results, c: Case): void {
@@ -126,10 +128,10 @@ const layer = ([image, outputs, kernel, stride, padding, groups]: Layer): Case =
   bias: true,
 });
 
-const ALGORITHMS: { name: string; make: Make; random: fc.Arbitrary<Case>; layers: Layer[] }[] = [
+const ALGORITHMS: { name: string; algorithm: Algorithm; random: fc.Arbitrary<Case>; layers: Layer[] }[] = [
   {
     name: "products with columns",
-    make: columnProducts,
+    algorithm: columnProducts,
     random: cases({ channels: 9, outputs: 9, groups: 2 }),
     layers: [
       [[3, 24, 20, 30], 7, 5, 1, 2, 1], // several blocks of rows and of channels
@@ -144,7 +146,7 @@ const ALGORITHMS: { name: string; make: Make; random: fc.Arbitrary<Case>; layers
   },
   {
     name: "depthwise filters",
-    make: depthwise,
+    algorithm: depthwise,
     random: cases({ channels: 1, outputs: 3, groups: 4 }),
     layers: [
       [[3, 8, 32, 32], 8, 3, 1, 1, 8],
@@ -155,8 +157,8 @@ const ALGORITHMS: { name: string; make: Make; random: fc.Arbitrary<Case>; layers
   },
 ];
 
-describe.each(ALGORITHMS)("convolution by $name", ({ make, random, layers }) => {
-  const [alone, shared, plain] = [subject(make, 1), subject(make, 2), subject(make, 1, false)];
+describe.each(ALGORITHMS)("convolution by $name", ({ algorithm, random, layers }) => {
+  const [alone, shared, plain] = [subject(algorithm, 1), subject(algorithm, 2), subject(algorithm, 1, false)];
 
   test("equals plain loops, with and without relaxed SIMD", () => {
     fc.assert(

@@ -1,4 +1,5 @@
-import type { FunctionBuilder, I32 } from "../../assembler/index.ts";
+import type { FunctionBuilder, I32, Var } from "../../assembler/index.ts";
+import { increase } from "../idioms.ts";
 import { type Geometry, taps } from "./geometry.ts";
 
 // What element (i + 1, j) of the kernel sees is what element (i, j) sees, moved by rows. So columns need not have both: it is enough to have
@@ -20,6 +21,17 @@ export const haloRows = (g: Geometry): number => Math.floor(reach(g) / g.stride[
 /** Rows of the image from the first element of the kernel to its last. */
 const reach = (g: Geometry): number => (g.kernel[0] - 1) * g.dilation[0];
 
+/** The first row of one of so many blocks of rows, and how many it has. */
+export function rowsOfBlock(
+  f: FunctionBuilder,
+  block: I32,
+  rows: number,
+  blocks: number,
+): [first: Var<I32>, count: Var<I32>] {
+  const first = f.let(block.mul(rows).divU(blocks));
+  return [first, f.let(block.add(1).mul(rows).divU(blocks).sub(first))];
+}
+
 /** Writes where in the bands, which are `pitch` floats apart, the columns of every element of the kernel begin: offsets in bytes. */
 export function writeBandList(f: FunctionBuilder, g: Geometry, pitch: number, list: I32): void {
   const each = taps(bandsOf(g, 1));
@@ -30,7 +42,7 @@ export function writeBandList(f: FunctionBuilder, g: Geometry, pitch: number, li
       const plane = (row % g.stride[0]) * g.kernel[1] * pitch + Math.floor(row / g.stride[0]) * g.positions[1];
       f.for(0, g.kernel[1], 1, (j) => {
         f.store(at, channel.mul(each).add(j).mul(pitch).add(plane).shl(2));
-        at.set(at.add(4));
+        increase(at, 4);
       });
     }
   });

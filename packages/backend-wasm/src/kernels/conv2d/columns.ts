@@ -1,7 +1,8 @@
-import { F32, F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { F32, F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { increase } from "../idioms.ts";
 import { type Geometry, imagePixels, visible } from "./geometry.ts";
-import { eachVector, lastLanes } from "./lanes.ts";
+import { eachElement, eachVector, lastLanes, type Place } from "./lanes.ts";
 
 // Columns are the image as the kernel sees it: row (channel, i, j) has what element (i, j) of the kernel sees from every position (im2col).
 // Rows of the result are copied one by one, as shifted pieces of rows of the image with zeros for the padding, which are constants here.
@@ -39,12 +40,12 @@ export function gatherColumns(m: KernelModule<string>, g: Geometry, pitch: numbe
               for (let j = 0; j < kernel[1]; j++) zeros(f, at, 4 * j * pitch, count);
             },
           );
-          at.set(at.add(4 * count));
-          y.set(y.add(stride[0]));
+          increase(at, 4 * count);
+          increase(y, stride[0]);
         });
-        to.set(to.add(4 * kernel[1] * pitch));
+        increase(to, 4 * kernel[1] * pitch);
       });
-      plane.set(plane.add(4 * imagePixels(g)));
+      increase(plane, 4 * imagePixels(g));
     });
   });
 }
@@ -71,23 +72,21 @@ export function scatterColumns(m: KernelModule<string>, g: Geometry, channels: n
               const to = f.let(plane.add(y.mul(width).add(pixel).shl(2)));
               scatter(f, to, from, seen.to - seen.from, stride[1]);
             });
-            from.set(from.add(4 * count));
-            y.set(y.add(stride[0]));
+            increase(from, 4 * count);
+            increase(y, stride[0]);
           });
         }
-        columns.set(columns.add(4 * kernel[1] * pitch));
+        increase(columns, 4 * kernel[1] * pitch);
       });
-      plane.set(plane.add(4 * imagePixels(g)));
+      increase(plane, 4 * imagePixels(g));
     });
   });
 }
 
-const plus = (address: I32, elements: I32 | null): I32 => (elements === null ? address : address.add(elements.shl(2)));
-
 /** Writes `length` zeros. */
 function zeros(f: FunctionBuilder, to: I32, offset: number, length: number): void {
-  if (length < 4) for (let i = 0; i < length; i++) f.store(to, F32.const(0), offset + 4 * i);
-  else eachVector(f, length, (index, moving) => f.store(plus(to, moving), F32x4.const(0), offset + 4 * index));
+  if (length < 4) eachElement(f, length, (i, at) => f.store(at(to), F32.const(0), offset + 4 * i));
+  else eachVector(f, length, (i, at) => f.store(at(to), F32x4.const(0), offset + 4 * i));
 }
 
 /** Copies `length` floats that are `stride` floats apart. */
@@ -100,24 +99,16 @@ function gather(
   length: number,
   stride: number,
 ): void {
-  if (length >= 4 && stride <= 2)
-    eachVector(f, length, (index, moving) => {
-      const source = plus(from, moving === null ? null : moving.mul(stride));
-      const at = first + 4 * stride * index;
-      // Of every second float the last one is the last of its vector, so that nothing beyond it is read.
-      const value =
-        stride === 1
-          ? F32x4.load(source, at)
-          : F32x4.load(source, at).shuffle(F32x4.load(source, at + 12), [0, 2, 5, 7]);
-      f.store(plus(to, moving), value, offset + 4 * index);
-    });
+  const copy = (load: (address: I32, offset: number) => F32 | F32x4) => (i: number, at: Place) =>
+    f.store(at(to), load(at(from, stride), first + 4 * stride * i), offset + 4 * i);
+  if (length < 4 || stride > 2) eachElement(f, length, copy(F32.load));
+  else if (stride === 1) eachVector(f, length, copy(F32x4.load));
+  // Of every second float the last one is the last of its vector, so that nothing beyond it is read.
   else
-    eachElement(f, length, (index, moving) =>
-      f.store(
-        plus(to, moving),
-        F32.load(plus(from, moving?.mul(stride) ?? null), first + 4 * stride * index),
-        offset + 4 * index,
-      ),
+    eachVector(
+      f,
+      length,
+      copy((from, at) => F32x4.load(from, at).shuffle(F32x4.load(from, at + 12), [0, 2, 5, 7])),
     );
 }
 
@@ -129,17 +120,17 @@ function scatter(f: FunctionBuilder, to: I32, from: I32, length: number, stride:
   }
   const spread = stride === 2 ? Math.max(0, 4 * Math.floor((length - 1) / 4)) : 0;
   // Of the second vector's targets the last is none, but the next element's predecessor.
-  eachVector(f, spread, (index, moving) => {
-    const target = plus(to, moving === null ? null : moving.shl(1));
-    const value = f.let(F32x4.load(plus(from, moving), 4 * index));
+  eachVector(f, spread, (i, at) => {
+    const target = at(to, 2);
+    const value = f.let(F32x4.load(at(from), 4 * i));
     const zero = F32x4.const(0);
-    f.store(target, F32x4.load(target, 8 * index).add(value.shuffle(zero, [0, 4, 1, 5])), 8 * index);
-    f.store(target, F32x4.load(target, 8 * index + 16).add(value.shuffle(zero, [2, 6, 3, 7])), 8 * index + 16);
+    f.store(target, F32x4.load(target, 8 * i).add(value.shuffle(zero, [0, 4, 1, 5])), 8 * i);
+    f.store(target, F32x4.load(target, 8 * i + 16).add(value.shuffle(zero, [2, 6, 3, 7])), 8 * i + 16);
   });
-  eachElement(f, length - spread, (index, moving) => {
-    const target = plus(to, moving?.mul(stride) ?? null);
-    const value = F32.load(plus(from, moving), 4 * (spread + index));
-    const offset = 4 * stride * (spread + index);
+  eachElement(f, length - spread, (i, at) => {
+    const target = at(to, stride);
+    const value = F32.load(at(from), 4 * (spread + i));
+    const offset = 4 * stride * (spread + i);
     f.store(target, F32.load(target, offset).add(value), offset);
   });
 }
@@ -156,14 +147,7 @@ function addRow(f: FunctionBuilder, to: I32, from: I32, length: number): void {
     f.store(to, last, 4 * (length - 4));
     f.store(to, before, 4 * (whole - 4));
   }
-  eachVector(f, whole < length ? whole - 4 : whole, (index, moving) => {
-    const target = plus(to, moving);
-    f.store(target, F32x4.load(target, 4 * index).add(F32x4.load(plus(from, moving), 4 * index)), 4 * index);
-  });
-}
-
-/** As `eachVector`, one by one. */
-function eachElement(f: FunctionBuilder, length: number, body: (index: number, moving: Var<I32> | null) => void): void {
-  if (length <= 16) for (let i = 0; i < length; i++) body(i, null);
-  else f.for(0, length, 1, (i) => body(0, i));
+  eachVector(f, whole < length ? whole - 4 : whole, (i, at) =>
+    f.store(at(to), F32x4.load(at(to), 4 * i).add(F32x4.load(at(from), 4 * i)), 4 * i),
+  );
 }

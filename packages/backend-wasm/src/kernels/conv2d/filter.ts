@@ -1,5 +1,6 @@
 import { F32x4, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { increase, times, vectors } from "../idioms.ts";
 import { storeLanes } from "./lanes.ts";
 
 /** A product that goes into every element of a filtered plane. */
@@ -32,7 +33,7 @@ const TILE_VECTORS = 8;
 function tileOf(columns: number, most: number): number[] {
   const vectors = Math.ceil(columns / 4);
   const width = Math.ceil(vectors / Math.ceil(vectors / most));
-  return Array.from({ length: width }, (_, v) => Math.max(0, Math.min(4 * v, columns - 4)));
+  return times(width, (v) => Math.max(0, Math.min(4 * v, columns - 4)));
 }
 
 /** Bytes of the list of a filter's taps. */
@@ -46,8 +47,8 @@ export function filter(m: KernelModule<string>, { taps, rows, columns, bias: has
   const starts = tileOf(columns, TILE_VECTORS);
   const width = Math.min(columns, 4 * starts.length);
   const height = Math.min(rows, Math.max(1, Math.floor(TILE_VECTORS / starts.length)));
-  const vectors = Array.from({ length: height }, (_, row) => starts.map((start) => ({ row, start }))).flat();
-  const list = Array.from({ length: layout.frames }, (_, i) =>
+  const places = times(height, (row) => starts.map((start) => ({ row, start }))).flat();
+  const list = times(layout.frames, (i) =>
     taps.map((tap) => [tap.frame + i * layout.nextFrame, tap.weight + i * layout.nextWeight] as const),
   ).flat();
   const writeList = m.function(null, [I32], (f, to) => {
@@ -57,7 +58,7 @@ export function filter(m: KernelModule<string>, { taps, rows, columns, bias: has
     }
   });
   const apply = m.function(null, [I32, I32, I32, I32, I32], (f, frame, weight, bias, to, list) => {
-    const sums = vectors.map(() => f.var(F32x4));
+    const sums = vectors(f, places.length);
     const value = f.var(F32x4);
     const [at, seen, tap] = [f.var(I32), f.var(I32), f.var(I32)];
     const end = f.let(list.add(tapListBytes({ taps, frames: layout.frames })));
@@ -72,13 +73,13 @@ export function filter(m: KernelModule<string>, { taps, rows, columns, bias: has
         f.loop((again) => {
           seen.set(from.add(I32.load(tap)));
           value.set(F32x4.loadSplat(weight.add(I32.load(tap, 4))));
-          for (const [v, { row, start }] of vectors.entries())
+          for (const [v, { row, start }] of places.entries())
             sums[v]!.set(f.madd(value, F32x4.load(seen, 4 * (row * layout.frameRow + start)), sums[v]!));
-          tap.set(tap.add(8));
+          increase(tap, 8);
           again(tap.ne(end));
         });
         at.set(to.add(row.mul(layout.toRow).add(column).shl(2)));
-        for (const [v, { row, start }] of vectors.entries())
+        for (const [v, { row, start }] of places.entries())
           storeLanes(f, at, sums[v]!, 4 * (row * layout.toRow + start), Math.min(4, columns));
       });
     });

@@ -36,6 +36,9 @@ export function geometryOf(image: Shape, weight: Shape, attrs: Conv2dAttrs): Geo
 export const keyOf = (g: Geometry): string =>
   [g.channels, g.outputs, g.groups, g.image, g.kernel, g.stride, g.padding, g.dilation].join();
 
+/** With these every position sees the pixel of the same place. */
+export const ONE_TO_ONE = { kernel: [1, 1], stride: [1, 1], padding: [0, 0] } as const;
+
 /** Pixels of a plane of the image, and of the result. */
 export const imagePixels = ({ image: [height, width] }: Geometry): number => height * width;
 export const resultPixels = ({ positions: [rows, columns] }: Geometry): number => rows * columns;
@@ -43,6 +46,16 @@ export const resultPixels = ({ positions: [rows, columns] }: Geometry): number =
 export const taps = ({ kernel: [kh, kw] }: Geometry): number => kh * kw;
 /** Elements of the kernel for one output: products that make up an element of the result. */
 export const depth = (geometry: Geometry): number => geometry.channels * taps(geometry);
+
+/** About how long a product of one image's group takes, at so many multiplications and additions in a nanosecond. */
+export const nanoseconds = (g: Geometry, speed = 50): number => (2 * g.outputs * depth(g) * resultPixels(g)) / speed;
+
+/** How many equal blocks of about `most` channels there are at least. */
+export function blocksOf(channels: number, most: number): number {
+  let blocks = Math.ceil(channels / Math.max(1, Math.floor(most)));
+  while (channels % blocks !== 0) blocks++;
+  return blocks;
+}
 
 /** Whether every position sees one pixel, and every pixel is seen from its own position: the product of weight and image is all. */
 export const isPointwise = ({ kernel, stride, padding }: Geometry): boolean =>

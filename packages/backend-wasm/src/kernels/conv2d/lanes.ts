@@ -1,4 +1,5 @@
 import { type F32, F32x4, type FunctionBuilder, type I32, type Var } from "../../assembler/index.ts";
+import { times } from "../idioms.ts";
 
 /** The first `count` (1 to 4) of four floats, and zeros; reads no others. */
 export function loadLanes(address: I32, offset: number, count: number): F32x4 {
@@ -22,7 +23,7 @@ export function lastLanes(value: F32x4, count: number): F32x4 {
 
 /** The sum of the lanes of each of up to four vectors, and zeros. */
 export function sumEach(f: FunctionBuilder, vectors: readonly F32x4[]): F32x4 {
-  const [a, b, c, d] = [0, 1, 2, 3].map((i) => vectors[i] ?? F32x4.const(0)) as [F32x4, F32x4, F32x4, F32x4];
+  const [a, b, c, d] = times(4, (i) => vectors[i] ?? F32x4.const(0)) as [F32x4, F32x4, F32x4, F32x4];
   const half = (x: F32x4, y: F32x4): F32x4 => f.let(x.shuffle(y, [0, 1, 4, 5]).add(x.shuffle(y, [2, 3, 6, 7])));
   const [first, second] = [half(a, b), half(c, d)];
   return first.shuffle(second, [0, 2, 4, 6]).add(first.shuffle(second, [1, 3, 5, 7]));
@@ -35,20 +36,28 @@ export const sumLanes = (value: Var<F32x4>): F32 =>
     .add(value.lane(2))
     .add(value.lane(1).add(value.lane(3)));
 
-/** Unrolled vectors beyond this many become a loop. */
+/** Unrolled elements or vectors beyond this many become a loop. */
 const MAX_UNROLLED = 16;
 
-/**
- * Calls `body` for all vectors of a row of `length` floats with the element at which one begins: a constant, plus what a local holds, where
- * the loop is not unrolled. The last vector reaches back, so that none reaches beyond the row; a row of less than four floats has none.
- */
-export function eachVector(
+/** Where elements are that lie `stride` floats apart from `address` on: what a turn of a loop adds to a constant offset. */
+export type Place = (address: I32, stride?: number) => I32;
+
+/** Calls `body` for each of `length` elements, `step` at a time, with the part of its index that is constant and the rest as a place. */
+export function eachElement(
   f: FunctionBuilder,
   length: number,
-  body: (index: number, moving: Var<I32> | null) => void,
+  body: (index: number, at: Place) => void,
+  step = 1,
 ): void {
-  const whole = Math.floor(length / 4);
-  if (whole <= MAX_UNROLLED) for (let v = 0; v < whole; v++) body(4 * v, null);
-  else f.for(0, 4 * whole, 4, (i) => body(0, i));
-  if (length % 4 !== 0 && length > 4) body(length - 4, null);
+  if (length <= MAX_UNROLLED * step) for (let i = 0; i < length; i += step) body(i, (address) => address);
+  else f.for(0, length, step, (i) => body(0, (address, stride = 1) => address.add(i.mul(4 * stride))));
+}
+
+/**
+ * The same for the vectors of a row. Where the length is no multiple of four, the last vector reaches back, so that none reaches beyond the
+ * row; a row of less than four floats has none.
+ */
+export function eachVector(f: FunctionBuilder, length: number, body: (index: number, at: Place) => void): void {
+  eachElement(f, length - (length % 4), body, 4);
+  if (length % 4 !== 0 && length > 4) body(length - 4, (address) => address);
 }

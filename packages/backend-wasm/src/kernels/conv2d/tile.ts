@@ -1,6 +1,8 @@
-import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { F32x4, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { type Routine, routine } from "../gemm/micro-kernel.ts";
+import { increase, times, vectors } from "../idioms.ts";
+import { least } from "../lanes.ts";
 import { loadLanes, storeLanes } from "./lanes.ts";
 
 /** A product `c[row, column] = bias[row] + Σ a[row, k] · b[k, column]` whose sizes are known. All strides are in bytes. */
@@ -55,8 +57,7 @@ const MAX_DEPTH = 384;
 export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
   const { rows, depth, a: aStride, b: bStride, c: cStride } = product;
   const panels = panelsOf(rows, tallest(m));
-  const least = Math.min(...product.columns);
-  const width = Math.min(4 * vectorsFor(panels[0]!.height), least);
+  const width = Math.min(4 * vectorsFor(panels[0]!.height), ...product.columns);
   const steps = Math.ceil(depth / Math.ceil(depth / MAX_DEPTH));
   const deep = steps < depth;
   const widths = new Set([width, ...(deep ? product.columns.map((count) => count % width) : [])]);
@@ -66,11 +67,11 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
   return m.function(null, [I32, I32, I32, I32, I32, I32], (f, a, b, c, bias, columns, list) => {
     const whole = f.let(deep ? columns.sub(columns.remU(width)) : columns);
     f.for(0, depth, steps, (k) => {
-      const length = f.let(smaller(I32.const(steps), f.let(I32.const(depth).sub(k))).shl(2));
+      const length = f.let(least(f.let(I32.const(depth).sub(k)), steps).shl(2));
       f.for(0, columns, blockColumns, (block) => {
         const [aRow, bRow, cRow] = [f.let(a), f.let(b), f.let(c)];
         const biasRow = f.let(bias);
-        const blockEnd = f.let(smaller(f.let(block.add(blockColumns)), whole));
+        const blockEnd = f.let(least(f.let(block.add(blockColumns)), whole));
         for (const [i, { height, count }] of panels.entries())
           f.for(0, count, 1, () => {
             const multiply = (w: number, column: I32): void => {
@@ -79,28 +80,26 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
               tiles[i]!.get(w)!(f, { a: aRow, b, c, bias: biasRow, length, before: k, list });
             };
             f.for(block, blockEnd, width, (column) => {
-              multiply(width, deep ? column : smaller(column, f.let(columns.sub(width))));
+              multiply(width, deep ? column : least(column, f.let(columns.sub(width))));
             });
             for (const rest of widths)
               if (rest < width && deep)
                 f.if(columns.sub(whole).eq(rest).and(block.add(blockColumns).geS(columns)), () =>
                   multiply(rest, whole),
                 );
-            aRow.set(aRow.add(height * aStride.row));
-            cRow.set(cRow.add(height * cStride.row));
-            if (product.bias) biasRow.set(biasRow.add(4 * height));
+            increase(aRow, height * aStride.row);
+            increase(cRow, height * cStride.row);
+            if (product.bias) increase(biasRow, 4 * height);
           });
       });
       if (deep) {
-        a.set(a.add(4 * steps));
-        if (bStride.k === null) list.set(list.add(4 * steps));
-        else b.set(b.add(steps * bStride.k));
+        increase(a, 4 * steps);
+        if (bStride.k === null) increase(list, 4 * steps);
+        else increase(b, steps * bStride.k);
       }
     });
   });
 }
-
-const smaller = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
 
 const OPERANDS = ["a", "b", "c", "bias", "length", "before", "list"] as const;
 type Tile = Routine<(typeof OPERANDS)[number]>;
@@ -111,10 +110,10 @@ type Tile = Routine<(typeof OPERANDS)[number]>;
  */
 function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
   const { a: aStride, b: bStride, c: cStride } = product;
-  const vectors = Math.ceil(width / 4);
+  const across = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
   return routine(m, OPERANDS, (f, { a, b, c, bias, length, before, list }) => {
-    const sums = Array.from({ length: height }, () => locals(f, vectors));
+    const sums = times(height, () => vectors(f, across));
     const each = (body: (sum: Var<F32x4>, r: number, v: number) => void): void => {
       for (const [r, sum] of sums.entries()) for (const [v, part] of sum.entries()) body(part, r, v);
     };
@@ -125,7 +124,7 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
     const goOn = (): void => each((sum, r, v) => sum.set(loadLanes(c, r * cStride.row + 16 * v, lanes(v))));
     if (product.depth > MAX_DEPTH) f.if(before.eqz(), start, goOn);
     else start();
-    const row = locals(f, vectors);
+    const row = vectors(f, across);
     const value = f.var(F32x4);
     const end = f.let(a.add(length));
     const from = bStride.k === null ? f.var(I32) : b;
@@ -136,13 +135,11 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
         value.set(F32x4.loadSplat(a, r * aStride.row));
         for (const [v, part] of sum.entries()) part.set(f.madd(value, row[v]!, part));
       }
-      if (bStride.k === null) list.set(list.add(4));
-      else b.set(b.add(bStride.k));
-      a.set(a.add(4));
+      if (bStride.k === null) increase(list, 4);
+      else increase(b, bStride.k);
+      increase(a, 4);
       again(a.ne(end));
     });
     each((sum, r, v) => storeLanes(f, c, sum, r * cStride.row + 16 * v, lanes(v)));
   });
 }
-
-const locals = (f: FunctionBuilder, count: number) => Array.from({ length: count }, () => f.var(F32x4));

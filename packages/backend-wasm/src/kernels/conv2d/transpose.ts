@@ -1,9 +1,10 @@
-import { F32, F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { F32, F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { times, transposed } from "../idioms.ts";
 
 /** Defines the transposition of matrices `[rows, columns]` as a kernel, an item being a matrix. */
 export function defineTranspose<Name extends string>(m: KernelModule<Name>, name: Name, rows: number, columns: number) {
-  m.kernel(name, { from: I32, to: I32 }, (f, { from, to }, { begin, end }) => {
+  m.kernel(name, [I32, I32], (f, { begin, end }, from, to) => {
     f.for(begin, end, 1, (item) => {
       const offset = item.mul(4 * rows * columns);
       const [source, target] = [f.let(from.add(offset)), f.let(to.add(offset))];
@@ -23,13 +24,7 @@ export function defineTranspose<Name extends string>(m: KernelModule<Name>, name
   });
 }
 
-function transpose4(f: FunctionBuilder, from: Var<I32>, to: Var<I32>, fromRow: number, toRow: number): void {
-  const row = (r: number): F32x4 => f.let(F32x4.load(from, 4 * r * fromRow));
-  const [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-  const low = [f.let(a.shuffle(b, [0, 4, 1, 5])), f.let(c.shuffle(d, [0, 4, 1, 5]))] as const;
-  const high = [f.let(a.shuffle(b, [2, 6, 3, 7])), f.let(c.shuffle(d, [2, 6, 3, 7]))] as const;
-  for (const [i, [x, y]] of [low, high].entries()) {
-    f.store(to, x.shuffle(y, [0, 1, 4, 5]), 8 * i * toRow);
-    f.store(to, x.shuffle(y, [2, 3, 6, 7]), 4 * (2 * i + 1) * toRow);
-  }
+function transpose4(f: FunctionBuilder, from: I32, to: I32, fromRow: number, toRow: number): void {
+  const rows = times(4, (r) => f.let(F32x4.load(from, 4 * r * fromRow)));
+  for (const [r, row] of transposed(f, rows).entries()) f.store(to, row, 4 * r * toRow);
 }

@@ -1,8 +1,10 @@
 import { F32, F32x4, type FunctionRef, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { increase, times, transposed } from "../idioms.ts";
+import { least } from "../lanes.ts";
 import { FRAME, type Grid, type Planes, TILE } from "./layout.ts";
-import { type Images, least, positionOf } from "./patch.ts";
-import { type Transform, transpose } from "./transforms.ts";
+import { type Images, positionOf } from "./patch.ts";
+import type { Transform } from "./transforms.ts";
 
 /** Bytes of scratch memory: the pixels of a patch, and its points after the first of two passes. */
 export const loadScratch = ({ rows, columns }: Grid): number =>
@@ -32,21 +34,21 @@ export function loadPatch(
     f.for(0, grid.rows, 1, () => {
       const [from, at] = [f.let(pixels), f.let(points)];
       f.for(0, columns, 1, () => {
-        const column = Array.from({ length: size }, (_, r) => F32x4.load(from, r * pitch));
+        const column = times(size, (r) => F32x4.load(from, r * pitch));
         for (const [r, value] of transform(f, column).entries()) f.store(at, value, r * pitch);
-        from.set(from.add(16));
-        at.set(at.add(16));
+        increase(from, 16);
+        increase(at, 16);
       });
       at.set(points);
       f.for(0, grid.columns, 1, () => {
         for (let r = 0; r < FRAME; r++) {
-          const row = Array.from({ length: size }, (_, c) => F32x4.load(at, r * pitch + 16 * c));
+          const row = times(size, (c) => F32x4.load(at, r * pitch + 16 * c));
           for (const [c, value] of transform(f, row).entries()) f.store(to, value, (r * FRAME + c) * planes.plane);
         }
-        at.set(at.add(16 * TILE));
-        to.set(to.add(planes.row));
+        increase(at, 16 * TILE);
+        increase(to, planes.row);
       });
-      pixels.set(pixels.add(TILE * pitch));
+      increase(pixels, TILE * pitch);
     });
   });
 
@@ -56,8 +58,8 @@ export function loadPatch(
     const left = f.let(across.mul(TILE * grid.columns).sub(padding[1]));
     const above = f.let(top.ltS(0).select(I32.const(0).sub(top), I32.const(0)));
     const before = f.let(left.ltS(0).select(I32.const(0).sub(left), I32.const(0)));
-    const count = f.let(least(f, I32.const(height).sub(top), rows).sub(above));
-    const length = f.let(least(f, I32.const(width).sub(left), columns).sub(before));
+    const count = f.let(least(f.let(I32.const(height).sub(top)), rows).sub(above));
+    const length = f.let(least(f.let(I32.const(width).sub(left)), columns).sub(before));
     f.if(count.ne(rows).or(length.ne(columns)), () => f.fill(scratch, I32.const(0), I32.const(pitch * rows)));
     const line = f.let(
       image
@@ -65,7 +67,7 @@ export function loadPatch(
         .add(top)
         .add(above),
     );
-    from.set(from.add(line.mul(width).add(left).add(before).shl(2)));
+    increase(from, line.mul(width).add(left).add(before).shl(2));
     const pixels = f.let(scratch.add(above.mul(columns).add(before).shl(4)));
     const plane = 4 * height * width;
     f.for(0, channels, 4, (c) => {
@@ -75,8 +77,8 @@ export function loadPatch(
       );
       f.call(gather, from, pixels, count, length, ...offsets);
       f.call(spread, scratch, scratch.add(pitch * rows), to);
-      from.set(from.add(4 * plane));
-      to.set(to.add(16));
+      increase(from, 4 * plane);
+      increase(to, 16);
     });
   });
 }
@@ -93,11 +95,13 @@ function gatherChannels(m: KernelModule<string>, width: number, pitch: number): 
         () =>
           f.for(0, length, 4, (i) => {
             // The last four overlap others where the length is no multiple of four.
-            at.set(i.ltS(last).select(i, last));
+            at.set(least(i, last));
             const source = f.let(from.add(at.shl(2)));
             const target = f.let(to.add(at.shl(4)));
-            const four = [source, ...offsets.map((offset) => source.add(offset))].map((address) => F32x4.load(address));
-            for (const [k, pixel] of transpose(f, four).entries()) f.store(target, pixel, 16 * k);
+            const four = [source, ...offsets.map((offset) => source.add(offset))].map((address) =>
+              f.let(F32x4.load(address)),
+            );
+            for (const [k, pixel] of transposed(f, four).entries()) f.store(target, pixel, 16 * k);
           }),
         () =>
           f.for(0, length, 1, (i) => {
@@ -107,8 +111,8 @@ function gatherChannels(m: KernelModule<string>, width: number, pitch: number): 
             for (const [k, offset] of offsets.entries()) f.store(target, F32.load(source.add(offset)), 4 * (k + 1));
           }),
       );
-      from.set(from.add(width));
-      to.set(to.add(pitch));
+      increase(from, width);
+      increase(to, pitch);
       again(from.ne(end));
     });
   });

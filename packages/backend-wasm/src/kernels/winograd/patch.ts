@@ -1,4 +1,4 @@
-import { type FunctionBuilder, type I32, i32, type Var } from "../../assembler/index.ts";
+import type { FunctionBuilder, I32, Var } from "../../assembler/index.ts";
 import { type Grid, patchesOf } from "./layout.ts";
 
 /** The images `[N, channels, …size]` that tiles are taken from or put into, with zeros around them. */
@@ -8,12 +8,6 @@ export interface Images {
   readonly size: readonly [number, number];
   readonly padding: readonly [number, number];
 }
-
-/** The smaller one of two signed integers. */
-export const least = (f: FunctionBuilder, a: I32, b: I32 | number): Var<I32> => {
-  const [x, y] = [f.let(a), f.let(i32(b))];
-  return f.let(x.ltS(y).select(x, y));
-};
 
 /** Image and position of a patch by its number. */
 export function positionOf(f: FunctionBuilder, grid: Grid, patch: I32): Record<"image" | "down" | "across", Var<I32>> {

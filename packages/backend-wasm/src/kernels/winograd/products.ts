@@ -1,7 +1,8 @@
-import { F32x4, type FunctionRef, I32 } from "../../assembler/index.ts";
+import { F32x4, type FunctionRef, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import type { Geometry } from "../conv2d/geometry.ts";
 import { columnsOf, RegisterTile, routine, type TileShape } from "../gemm/micro-kernel.ts";
+import { increase, vectors } from "../idioms.ts";
 import { PANEL, type Planes } from "./layout.ts";
 
 /**
@@ -18,8 +19,8 @@ export function multiply(
   const { rows } = shape;
   // As `RegisterTile`, but for the rows of the left operand, which lie apart.
   return m.function(null, [I32, I32, I32, I32], (f, v, u, to, tiles) => {
-    const sums = Array.from({ length: rows * 2 }, () => f.var(F32x4));
-    const [b0, b1, a] = [f.var(F32x4), f.var(F32x4), f.var(F32x4)];
+    const sums = vectors(f, rows * 2);
+    const [b0, b1, a] = vectors(f, 3) as [Var<F32x4>, Var<F32x4>, Var<F32x4>];
     const [at, out, end] = [f.var(I32), f.var(I32), f.var(I32)];
     f.for(0, Math.ceil(outputs / PANEL), 1, () => {
       at.set(v);
@@ -38,16 +39,16 @@ export function multiply(
               sum.set(f.madd(a, b, sum));
             }
           }
-          weight.set(weight.add(4 * PANEL));
-          at.set(at.add(4));
+          increase(weight, 4 * PANEL);
+          increase(at, 4);
           again(at.ne(end));
         });
         for (const [i, sum] of sums.entries()) f.store(out, sum, (i >> 1) * products.row + 16 * (i & 1));
-        at.set(at.add(rows * inputs.row - 4 * channels));
-        out.set(out.add(rows * products.row));
+        increase(at, rows * inputs.row - 4 * channels);
+        increase(out, rows * products.row);
       });
-      u.set(u.add(4 * PANEL * channels));
-      to.set(to.add(4 * PANEL));
+      increase(u, 4 * PANEL * channels);
+      increase(to, 4 * PANEL);
     });
   });
 }
@@ -86,11 +87,11 @@ export function accumulate(
       const [b, c] = [f.let(v), f.let(to)];
       f.for(0, channels, columns, () => {
         product(f, { a: w, b, c, tiles, isFirst });
-        b.set(b.add(4 * columns));
-        c.set(c.add(4 * columns));
+        increase(b, 4 * columns);
+        increase(c, 4 * columns);
       });
-      w.set(w.add(4 * shape.rows));
-      to.set(to.add(shape.rows * sums.row));
+      increase(w, 4 * shape.rows);
+      increase(to, shape.rows * sums.row);
     });
   });
 }

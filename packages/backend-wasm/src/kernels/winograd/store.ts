@@ -1,8 +1,10 @@
 import { F32, F32x4, type FunctionBuilder, type FunctionRef, I32, type Var } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
+import { increase, times, transposed } from "../idioms.ts";
+import { least } from "../lanes.ts";
 import { FRAME, type Grid, type Planes, TILE } from "./layout.ts";
-import { type Images, least, positionOf } from "./patch.ts";
-import { outputTransform, transpose } from "./transforms.ts";
+import { type Images, positionOf } from "./patch.ts";
+import { outputTransform } from "./transforms.ts";
 
 /** Bytes of a tile's points on the way between the two passes, and of its outputs where they do not all lie in the image. */
 export const STORE_SCRATCH = 16 * (TILE * FRAME + TILE * TILE);
@@ -19,7 +21,7 @@ export function storePatch(m: KernelModule<string>, grid: Grid, images: Images, 
     const y0 = f.let(down.mul(TILE * grid.rows));
     const x0 = f.let(across.mul(TILE * grid.columns));
     const line = f.let(image.mul(channels * height).add(y0));
-    to.set(to.add(line.mul(width).add(x0).shl(2)));
+    increase(to, line.mul(width).add(x0).shl(2));
     const clipped = f.let(scratch.add(16 * TILE * FRAME));
     f.for(0, channels, 4, (c) => {
       const shift = f.let(bias.ne(0).select(F32x4.load(bias.add(c.shl(2))), f.f32x4(0)));
@@ -35,11 +37,11 @@ export function storePatch(m: KernelModule<string>, grid: Grid, images: Images, 
           if (clip === null) storeTile(f, planes, at, shift, target, scratch);
           else {
             const sizes = [
-              least(f, I32.const(channels).sub(c), 4),
-              least(f, I32.const(height).sub(y0).sub(i.shl(2)), TILE),
-              least(f, I32.const(width).sub(x0).sub(j.shl(2)), TILE),
-            ];
-            const isPart = f.let(sizes.map((size) => size.ne(4)).reduce((a, b) => a.or(b)));
+              I32.const(channels).sub(c),
+              I32.const(height).sub(y0).sub(i.shl(2)),
+              I32.const(width).sub(x0).sub(j.shl(2)),
+            ].map((left) => f.let(least(f.let(left), TILE)));
+            const isPart = f.let(sizes.map((size) => size.ne(TILE)).reduce((a, b) => a.or(b)));
             f.if(isPart, () => {
               target.first.set(clipped);
               target.plane.set(I32.const(16 * TILE));
@@ -48,13 +50,13 @@ export function storePatch(m: KernelModule<string>, grid: Grid, images: Images, 
             storeTile(f, planes, at, shift, target, scratch);
             f.if(isPart, () => f.call(clip, clipped, tile, ...sizes));
           }
-          at.set(at.add(planes.row));
-          tile.set(tile.add(4 * TILE));
+          increase(at, planes.row);
+          increase(tile, 4 * TILE);
         });
-        row.set(row.add(4 * TILE * width));
+        increase(row, 4 * TILE * width);
       });
-      from.set(from.add(16));
-      to.set(to.add(16 * height * width));
+      increase(from, 16);
+      increase(to, 16 * height * width);
     });
   });
 }
@@ -65,7 +67,7 @@ type Target = Readonly<Record<"first" | "plane" | "line", Var<I32>>>;
 /** The outputs of one tile and four channels. */
 function storeTile(f: FunctionBuilder, planes: Planes, at: I32, bias: F32x4, target: Target, scratch: I32): void {
   for (let s = 0; s < FRAME; s++) {
-    const column = Array.from({ length: FRAME }, (_, r) => {
+    const column = times(FRAME, (r) => {
       const value = F32x4.load(at, (r * FRAME + s) * planes.plane);
       // This point goes into every output, once.
       return r === 1 && s === 1 ? value.add(bias) : value;
@@ -75,10 +77,13 @@ function storeTile(f: FunctionBuilder, planes: Planes, at: I32, bias: F32x4, tar
   const pixels = [target.first];
   for (let k = 1; k < 4; k++) pixels.push(f.let(pixels[k - 1]!.add(target.plane)));
   for (let r = 0; r < TILE; r++) {
-    const points = Array.from({ length: FRAME }, (_, s) => F32x4.load(scratch, 16 * (r * FRAME + s)));
-    for (const [k, value] of transpose(f, outputTransform(f, points)).entries()) {
+    const points = times(FRAME, (s) => F32x4.load(scratch, 16 * (r * FRAME + s)));
+    for (const [k, value] of transposed(
+      f,
+      outputTransform(f, points).map((value) => f.let(value)),
+    ).entries()) {
       f.store(pixels[k]!, value);
-      if (r < TILE - 1) pixels[k]!.set(pixels[k]!.add(target.line));
+      if (r < TILE - 1) increase(pixels[k]!, target.line);
     }
   }
 }

@@ -76,18 +76,3 @@ export const weightGradTransform: Transform = (f, [u0, x1, x2, x3, x4, u5]) => {
     f.madd(f.f32x4(4), even2, even.add(u5!)),
   ];
 };
-
-/** The four vectors whose lanes are the columns of the given ones. */
-export function transpose(f: FunctionBuilder, [a, b, c, d]: readonly F32x4[]): readonly F32x4[] {
-  const [a0, b0, c0, d0] = [f.let(a!), f.let(b!), f.let(c!), f.let(d!)];
-  const ab01 = f.let(a0.shuffle(b0, [0, 4, 1, 5]));
-  const ab23 = f.let(a0.shuffle(b0, [2, 6, 3, 7]));
-  const cd01 = f.let(c0.shuffle(d0, [0, 4, 1, 5]));
-  const cd23 = f.let(c0.shuffle(d0, [2, 6, 3, 7]));
-  return [
-    ab01.shuffle(cd01, [0, 1, 4, 5]),
-    ab01.shuffle(cd01, [2, 3, 6, 7]),
-    ab23.shuffle(cd23, [0, 1, 4, 5]),
-    ab23.shuffle(cd23, [2, 3, 6, 7]),
-  ];
-}

@@ -16,9 +16,9 @@ import { describe, expect, test } from "vitest";
 import { detectEngine } from "../../engine.ts";
 import { HEAP } from "../../layout.ts";
 import { Runtime } from "../../runtime.ts";
-import type { Algorithm } from "../conv2d/algorithm.ts";
 import { type Geometry, geometryOf } from "../conv2d/geometry.ts";
-import { Winograd } from "./winograd.ts";
+import { convolutionBy } from "../conv2d.ts";
+import { winograd } from "./winograd.ts";
 
 interface Case {
   readonly image: Shape;
@@ -63,10 +63,13 @@ function expectSame(actual: readonly ArrayLike<number>[], expected: readonly Arr
   }
 }
 
+const spec = (shape: Shape) => ({ shape, dtype: "float32" }) as const;
+const operand = (handle: Block, shape: Shape) => ({ ...spec(shape), handle });
+
 /** Kernels over a memory in which everything that nobody has written is NaN, and which threads share however little there is to do. */
 class Bench {
   readonly runtime: Runtime;
-  readonly algorithm: Algorithm;
+  readonly kernels: ReturnType<typeof convolutionBy>;
 
   constructor({ threads = 1, relaxedSimd = true, tileRows = 4 as 4 | 6 }) {
     const engine = { ...detectEngine({ relaxedSimd, threads: true }), tileRows };
@@ -74,21 +77,34 @@ class Bench {
     const { pager, memory } = this.runtime;
     pager.free(pager.allocate(2 ** 24));
     memory.f32.fill(Number.NaN, HEAP / 4);
-    this.algorithm = new Winograd(this.runtime);
+    this.kernels = convolutionBy(this.runtime, [{ ...winograd(), suits: () => true }]);
   }
 
   results(c: Case, operands = operandsOf(c)): Results {
-    const [images] = c.image as readonly [number];
-    const blocks = operands.map((values) => this.#upload(values));
-    const [x, weight, bias, g] = blocks as [Block, Block, Block, Block];
-    const y = this.algorithm.forward(geometry(c), images, x, weight, bias);
-    const dx = this.algorithm.inputGrad(geometry(c), images, g, weight);
-    const [dw, db] = this.algorithm.weightGrad(geometry(c), images, x, g, true) as [Block, Block];
+    const [x, weight, bias, g] = operands.map((values) => this.#upload(values)) as [Block, Block, Block, Block];
+    const y = this.forward(c, x, weight, bias);
+    const dx = this.inputGrad(c, g, weight);
+    const [dw, db] = this.kernels.conv2dWeightGrad(
+      [operand(x, c.image), operand(g, resultOf(c))],
+      { ...attrsOf(c), weight: weightOf(c) },
+      [spec(weightOf(c)), spec([c.outputs])],
+    ) as [Block, Block];
     const sizes = [resultOf(c), c.image, weightOf(c), [c.outputs]].map(sizeOf);
     const results = [y, dx, dw, db].map((block, i) => this.#download(block, sizes[i]!));
+    const blocks = [x, weight, bias, g];
     for (const [i, values] of operands.entries()) expectSame([this.#download(blocks[i]!, values.length)], [values]);
     for (const block of [...blocks, y, dx, dw, db]) this.runtime.pager.free(block);
     return results as unknown as Results;
+  }
+
+  forward(c: Case, x: Block, weight: Block, bias: Block | null): Block {
+    const operands = [operand(x, c.image), operand(weight, weightOf(c)), bias && operand(bias, [c.outputs])] as const;
+    return this.kernels.conv2d(operands, attrsOf(c), [spec(resultOf(c))])![0]!;
+  }
+
+  inputGrad(c: Case, g: Block, weight: Block): Block {
+    const operands = [operand(g, resultOf(c)), operand(weight, weightOf(c))] as const;
+    return this.kernels.conv2dInputGrad(operands, { ...attrsOf(c), image: c.image }, [spec(c.image)])![0]!;
   }
 
   #upload(values: Float32Array): Block {
@@ -223,7 +239,8 @@ test("two threads give the bits of one", () => {
 });
 
 test("nothing is written behind a result that has no multiple of four channels", () => {
-  const { runtime, algorithm } = new Bench({});
+  const bench = new Bench({});
+  const { runtime } = bench;
   const { pager, memory } = runtime;
   const c: Case = { image: [2, 18, 8, 8], outputs: 18, padding: [1, 1] };
   const bytes = 4 * sizeOf(c.image);
@@ -236,10 +253,7 @@ test("nothing is written behind a result that has no multiple of four channels",
   memory.f32.fill(7, behind, behind + 2 ** 14);
   pager.free(hole!);
   for (const product of ["forward", "inputGrad"] as const) {
-    const y =
-      product === "forward"
-        ? algorithm.forward(geometry(c), 2, x!, weight!, null)
-        : algorithm.inputGrad(geometry(c), 2, x!, weight!);
+    const y = product === "forward" ? bench.forward(c, x!, weight!, null) : bench.inputGrad(c, x!, weight!);
     expect(pager.address(y)).toBe(at);
     expect(memory.f32.subarray(behind, behind + 2 ** 14).every((value) => value === 7)).toBe(true);
     pager.free(y);
@@ -247,7 +261,7 @@ test("nothing is written behind a result that has no multiple of four channels",
 });
 
 test("suits 3 × 3 kernels with stride 1 and many channels, where there is enough to do", () => {
-  const { algorithm } = BENCHES["tiles of four rows"];
+  const algorithm = winograd();
   const suits = (
     image: Shape,
     outputs: number,
@@ -257,7 +271,9 @@ test("suits 3 × 3 kernels with stride 1 and many channels, where there is enoug
     const { groups = 1, ...rest } = attrs;
     const weight = [outputs, image[1]! / groups, ...kernel];
     const g = geometryOf(image, weight, { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups, ...rest });
-    return (["forward", "inputGrad", "weightGrad"] as const).map((product) => algorithm.suits(product, g, image[0]!));
+    return (["conv2d", "conv2dInputGrad", "conv2dWeightGrad"] as const).map((product) =>
+      algorithm.suits(product, g, image[0]!),
+    );
   };
   const [all, none] = [
     [true, true, true],
