@@ -5,7 +5,7 @@ import { lazy } from "./lazy.ts";
 import { type BatchNormKernel, defineBatchNorm } from "./normalization/batch-norm.ts";
 import { PARTIAL_BYTES } from "./normalization/channelwise.ts";
 import { defineLayerNorm } from "./normalization/layer-norm.ts";
-import { COLUMNS } from "./reduce/kernels.ts";
+import { COLUMNS } from "./reduce/columns.ts";
 import { FOLD, partition, partitioned } from "./runs.ts";
 
 type X = Operand<Block>;

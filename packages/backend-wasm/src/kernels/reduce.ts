@@ -3,9 +3,10 @@ import { bytesOf, type Families } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
 import { lazy } from "./lazy.ts";
 import { defineArgReductions } from "./reduce/arg-reduce.ts";
-import { type Columns, formOf, type Runs } from "./reduce/axes.ts";
-import { COLUMNS, defineReductions } from "./reduce/kernels.ts";
-import { type Partition, partition, partitioned, partsFor } from "./runs.ts";
+import { type Form, formOf } from "./reduce/axes.ts";
+import { COLUMNS, itemsOf, launchAlong } from "./reduce/columns.ts";
+import { defineReductions } from "./reduce/kernels.ts";
+import { partition, partitioned, partsFor } from "./runs.ts";
 
 /** Nanoseconds that an element takes. */
 const COST = 0.06;
@@ -20,35 +21,30 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
   const kernels = lazy(() => runtime.compile(defineReductions));
   const argKernels = lazy(() => runtime.compile(defineArgReductions));
 
-  function overRuns(fn: Fn, { outer, kept, inner }: Runs, by: Partition, x: number, y: number): void {
-    const cost = (COST * outer * inner) / by.parts;
-    const integers = [x, y, ...partitioned(outer, kept, inner, by)];
-    runtime.launch(kernels()[`${fn}Runs`], kept * by.parts, cost, integers);
-  }
-
-  /** Reduces parts of `rows` rows. */
-  function overColumns(fn: Fn, { outer, reduced, inner }: Columns, rows: number, x: number, y: number): void {
-    const items = outer * Math.ceil(inner / COLUMNS) * Math.ceil(reduced / rows);
-    const cost = COST * Math.min(inner, COLUMNS) * rows;
-    runtime.launch(kernels()[`${fn}Columns`], items, cost, [x, y, outer, reduced, 4 * inner, rows]);
-  }
-
   /** A reduction in so many parts; `launch` writes `[parts, …]` results. */
   interface Plan {
     readonly parts: number;
-    readonly launch: (x: number, y: number) => void;
+    launch(x: number, y: number): void;
   }
 
-  function planRuns(fn: Fn, form: Runs): Plan {
-    const by = partition(form.outer, form.kept, form.inner, ITEMS);
-    return { parts: by.parts, launch: (x, y) => overRuns(fn, form, by, x, y) };
+  function overRuns(fn: Fn, [outer, kept, inner]: Form["sizes"]): Plan {
+    const by = partition(outer, kept, inner, ITEMS);
+    const cost = (COST * outer * inner) / by.parts;
+    const launch = (x: number, y: number) =>
+      runtime.launch(kernels()[`${fn}Runs`], kept * by.parts, cost, [x, y, ...partitioned(outer, kept, inner, by)]);
+    return { parts: by.parts, launch };
   }
 
-  function planColumns(fn: Fn, form: Columns): Plan {
-    const items = form.outer * Math.ceil(form.inner / COLUMNS);
-    const parts = partsFor(items, form.reduced * Math.min(form.inner, COLUMNS), ITEMS);
-    const rows = Math.ceil(form.reduced / parts);
-    return { parts: Math.ceil(form.reduced / rows), launch: (x, y) => overColumns(fn, form, rows, x, y) };
+  function overColumns(fn: Fn, [outer, reduced, inner]: Form["sizes"], wanted = ITEMS): Plan {
+    const items = itemsOf(outer, inner);
+    const width = Math.min(inner, COLUMNS);
+    const rows = Math.ceil(reduced / partsFor(items, reduced * width, wanted));
+    const parts = Math.ceil(reduced / rows);
+    const launch = (x: number, y: number) => {
+      const integers = [x, y, outer, reduced, 4 * inner, rows];
+      runtime.launch(kernels()[`${fn}Columns`], items * parts, COST * width * rows, integers);
+    };
+    return { parts, launch };
   }
 
   return {
@@ -56,7 +52,7 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
       const word = kernelFor(fn, x);
       const form = word === null || sizeOf(x.shape) === 0 ? null : formOf(x.shape, axes);
       if (word === null || form === null) return reference.reduce(fn, x, axes, out);
-      const { parts, launch } = form.kind === "runs" ? planRuns(word, form) : planColumns(word, form);
+      const { parts, launch } = (form.kind === "runs" ? overRuns : overColumns)(word, form.sizes);
       if (parts === 1) {
         pager.begin(fn);
         pager.use(x.handle);
@@ -66,28 +62,20 @@ export function reductions(runtime: Runtime, reference: Families): Pick<Families
       }
       const [y, partial] = pager.run(fn, [x.handle], [bytesOf(out), parts * bytesOf(out)], ([x], [y, partial]) => {
         launch(x!, partial!);
-        const rest: Columns = { kind: "columns", outer: 1, reduced: parts, inner: sizeOf(out.shape) };
-        overColumns(word, rest, parts, partial!, y!);
+        overColumns(word, [1, parts, sizeOf(out.shape)], 1).launch(partial!, y!);
       });
       pager.free(partial!);
       return y!;
     },
 
     argReduce(fn, x, axis, out) {
-      const size = x.shape[axis]!;
       if (x.dtype !== "float32" || sizeOf(x.shape) === 0) return reference.argReduce(fn, x, axis, out);
-      const inner = sizeOf(x.shape.slice(axis + 1));
-      const outer = sizeOf(x.shape.slice(0, axis));
       pager.begin(fn);
       pager.use(x.handle);
       const y = pager.allocate(bytesOf(out));
-      const [from, to] = [pager.address(x.handle), pager.address(y)];
-      if (inner === 1) runtime.launch(argKernels()[`${fn}Rows`], outer, 2 * COST * size, [from, to, 4 * size]);
-      else {
-        const cost = 4 * COST * size * Math.min(inner, COLUMNS);
-        const items = outer * Math.ceil(inner / COLUMNS);
-        runtime.launch(argKernels()[`${fn}Columns`], items, cost, [from, to, size, 4 * inner]);
-      }
+      const addresses = [pager.address(x.handle), pager.address(y)];
+      const [rows, columns] = [() => argKernels()[`${fn}Rows`], () => argKernels()[`${fn}Columns`]];
+      launchAlong(runtime, x.shape, axis, rows, columns, addresses, 2 * COST);
       return y;
     },
   };

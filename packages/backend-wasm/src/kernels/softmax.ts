@@ -1,8 +1,8 @@
-import { type Block, type Operand, type Spec, sizeOf } from "@descent/core";
+import type { Block, Operand, Spec } from "@descent/core";
 import { bytesOf, type FusedKernels } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
 import { lazy } from "./lazy.ts";
-import { COLUMNS } from "./reduce/kernels.ts";
+import { launchAlong } from "./reduce/columns.ts";
 import { type AxisOperation, defineColumns, defineCrossEntropy, defineRows } from "./softmax/kernels.ts";
 
 type X = Operand<Block>;
@@ -17,38 +17,41 @@ export function softmax(runtime: Runtime) {
   const columns = lazy(() => runtime.compile(defineColumns));
   const crossEntropy = lazy(() => runtime.compile(defineCrossEntropy));
 
+  /** Runs `launch` with the addresses of operands and result. */
+  function run(name: string, operands: readonly X[], [out]: readonly Spec[], launch: (addresses: number[]) => void) {
+    pager.begin(name);
+    for (const { handle } of operands) pager.use(handle);
+    const y = pager.allocate(bytesOf(out!));
+    launch([...operands.map(({ handle }) => handle), y].map((block) => pager.address(block)));
+    return [y];
+  }
+
   /** An operation of one or two operands along an axis. */
   const alongAxis =
     (name: AxisOperation) =>
     (operands: readonly X[], axis: number, out: readonly Spec[]): Block[] | null => {
       const { shape, dtype } = operands[0]!;
       if (dtype !== "float32") return null;
-      pager.begin(name);
-      for (const { handle } of operands) pager.use(handle);
-      const y = pager.allocate(bytesOf(out[0]!));
-      const addresses = [operands[0]!.handle, operands.at(-1)!.handle, y].map((block) => pager.address(block));
-      const size = shape[axis]!;
-      const inner = sizeOf(shape.slice(axis + 1));
-      const outer = sizeOf(shape.slice(0, axis));
-      if (inner === 1) runtime.launch(rows()[name], outer, COST * size, [...addresses, 4 * size]);
-      else {
-        const items = outer * Math.ceil(inner / COLUMNS);
-        const cost = COST * size * Math.min(inner, COLUMNS);
-        runtime.launch(columns()[name], items, cost, [...addresses, size, 4 * inner]);
-      }
-      return [y];
+      return run(name, [operands[0]!, operands.at(-1)!], out, (addresses) =>
+        launchAlong(
+          runtime,
+          shape,
+          axis,
+          () => rows()[name],
+          () => columns()[name],
+          addresses,
+          COST,
+        ),
+      );
     };
 
   /** A kernel on the rows of `logits`. */
   function onLogits(kernel: "loss" | "gradient", operands: readonly X[], logits: X, out: readonly Spec[]) {
     if (logits.dtype !== "float32") return null;
-    pager.begin("softmaxCrossEntropy");
-    for (const { handle } of operands) pager.use(handle);
-    const y = pager.allocate(bytesOf(out[0]!));
-    const addresses = [...operands.map(({ handle }) => handle), y].map((block) => pager.address(block));
     const [n, classes] = logits.shape as readonly [number, number];
-    runtime.launch(crossEntropy()[kernel], n, COST * classes, [...addresses, 4 * classes]);
-    return [y];
+    return run("softmaxCrossEntropy", operands, out, (addresses) =>
+      runtime.launch(crossEntropy()[kernel], n, COST * classes, [...addresses, 4 * classes]),
+    );
   }
 
   return {

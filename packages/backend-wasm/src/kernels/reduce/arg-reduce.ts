@@ -1,8 +1,9 @@
 import { F32x4, I32, I32x4 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { FOUR, type Lanes, least, ONE, sweep } from "../lanes.ts";
+import { increase, times } from "../idioms.ts";
+import { FOUR, type Lanes, ONE, sweep } from "../lanes.ts";
 import { REDUCTIONS, type Reduction } from "./accumulators.ts";
-import { COLUMNS } from "./kernels.ts";
+import { overColumns } from "./columns.ts";
 
 interface Extreme {
   readonly reduction: Reduction;
@@ -24,7 +25,7 @@ export function defineArgReductions(m: KernelModule<`${Fn}Rows` | `${Fn}Columns`
 
 /** `x [rows, size] → y [rows]`: finds the extreme element, which `y` has room for meanwhile, then the first one that equals it. */
 function defineRows<N extends string>(m: KernelModule<N>, name: N, { reduction }: Extreme): void {
-  m.kernel(name, { x: I32, y: I32, bytes: I32 }, (f, { x, y, bytes }, { begin, end }) => {
+  m.kernel(name, [I32, I32, I32], (f, { begin, end }, x, y, bytes) => {
     const extreme = reduction(f, 4, false);
     const at = f.var(I32);
     f.for(begin, end, 1, (row) => {
@@ -41,7 +42,7 @@ function defineRows<N extends string>(m: KernelModule<N>, name: N, { reduction }
             f.breakIf(hit, at.gtS(bytes.sub(step)));
             const found = f.let(lanes.load(from.add(at)));
             f.breakIf(hit, found.eq(wanted).or(found.ne(found)).anyTrue());
-            at.set(at.add(step));
+            increase(at, step);
             again(I32.const(1));
           }),
         );
@@ -55,28 +56,23 @@ function defineRows<N extends string>(m: KernelModule<N>, name: N, { reduction }
 
 /** `x [outer, size, inner] → y [outer, inner]`, one item for up to `COLUMNS` results. */
 function defineColumns<N extends string>(m: KernelModule<N>, name: N, { beats }: Extreme): void {
-  const params = { x: I32, y: I32, size: I32, innerBytes: I32 };
-  m.kernel(name, params, (f, { x, y, size, innerBytes }, { begin, end }) => {
-    const blocks = f.let(innerBytes.add(4 * COLUMNS - 1).divU(4 * COLUMNS));
-    f.for(begin, end, 1, (item) => {
-      const matrix = f.let(item.divU(blocks));
-      const column = f.let(item.remU(blocks).mul(4 * COLUMNS));
+  m.kernel(name, [I32, I32, I32, I32], (f, range, x, y, size, innerBytes) =>
+    overColumns(f, range, innerBytes, (matrix, column, vectors, lanes) => {
       const from = f.let(x.add(matrix.mul(size).mul(innerBytes)).add(column));
-      const to = f.let(y.add(matrix.mul(innerBytes)).add(column));
-      sweep(f, f.let(least(innerBytes.sub(column), 4 * COLUMNS)), 1, (at, _, lanes) => {
-        const address = f.let(from.add(at));
-        const best = f.let(lanes.load(address));
-        const index = f.let(I32x4.splat(I32.const(0)));
-        f.for(1, size, 1, (k) => {
-          address.set(address.add(innerBytes));
-          const rival = f.let(lanes.load(address));
+      const best = times(vectors, (i) => f.let(lanes.load(from, 16 * i)));
+      const index = times(vectors, () => f.let(I32x4.splat(I32.const(0))));
+      f.for(1, size, 1, (k) => {
+        increase(from, innerBytes);
+        for (const [i, most] of best.entries()) {
+          const rival = f.let(lanes.load(from, 16 * i));
           // NaN beats everything but another one.
-          const wins = f.let(beats(rival, best).or(rival.ne(rival)).and(best.eq(best)));
-          best.set(wins.select(rival, best));
-          index.set(wins.selectI32(I32x4.splat(k), index));
-        });
-        lanes.store(f, to.add(at), index.asF32x4());
+          const wins = f.let(beats(rival, most).or(rival.ne(rival)).and(most.eq(most)));
+          most.set(wins.select(rival, most));
+          index[i]!.set(wins.selectI32(I32x4.splat(k), index[i]!));
+        }
       });
-    });
-  });
+      const to = f.let(y.add(matrix.mul(innerBytes)).add(column));
+      for (const [i, found] of index.entries()) lanes.store(f, to, found.asF32x4(), 16 * i);
+    }),
+  );
 }

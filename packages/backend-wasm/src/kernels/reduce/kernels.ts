@@ -1,13 +1,12 @@
-import { type FunctionBuilder, I32 } from "../../assembler/index.ts";
+import { I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { FOUR, type Lanes, least, ONE } from "../lanes.ts";
+import { increase } from "../idioms.ts";
+import { least } from "../lanes.ts";
 import { FOLD, PARTITIONED, runsOfPart, visitRuns } from "../runs.ts";
-import { type Accumulators, REDUCTIONS, type Reduction } from "./accumulators.ts";
+import { REDUCTIONS, type Reduction } from "./accumulators.ts";
+import { COLUMNS, overColumns } from "./columns.ts";
 
 type Fn = keyof typeof REDUCTIONS;
-
-/** Columns that one item of a kernel over columns has: a cache line. */
-export const COLUMNS = 16;
 
 /** For every reduction a kernel over runs and one over columns. */
 export function defineReductions(m: KernelModule<`${Fn}Runs` | `${Fn}Columns`>): void {
@@ -32,52 +31,25 @@ function defineRuns<N extends string>(m: KernelModule<N>, name: N, reduction: Re
 
 /** `x [outer, reduced, inner] → y [parts, outer, inner]`, one item for up to `COLUMNS` results. A part has `rowsPart` of the rows. */
 export function defineColumns<N extends string>(m: KernelModule<N>, name: N, reduction: Reduction): void {
-  const params = { x: I32, y: I32, outer: I32, reduced: I32, innerBytes: I32, rowsPart: I32 };
-  m.kernel(name, params, (f, { x, y, outer, reduced, innerBytes, rowsPart }, { begin, end }) => {
+  const params = [I32, I32, I32, I32, I32, I32] as const;
+  m.kernel(name, params, (f, range, x, y, outer, reduced, innerBytes, rowsPart) => {
     const block = reduction(f, COLUMNS / 4, true);
     const single = reduction(f, 1, true);
-    const blocks = f.let(innerBytes.add(4 * COLUMNS - 1).divU(4 * COLUMNS));
-    f.for(begin, end, 1, (item) => {
-      const matrix = f.let(item.divU(blocks));
-      const column = f.let(item.remU(blocks).mul(4 * COLUMNS));
+    overColumns(f, range, innerBytes, (matrix, column, vectors, lanes) => {
       const row = f.let(matrix.divU(outer).mul(rowsPart));
       const from = f.let(x.add(matrix.remU(outer).mul(reduced).add(row).mul(innerBytes)).add(column));
-      const to = f.let(y.add(matrix.mul(innerBytes)).add(column));
-      const bytes = f.let(innerBytes.sub(column));
       const rows = f.let(least(reduced.sub(row), rowsPart));
-      const reduce = (accumulators: Accumulators, vectors: number, at: I32 | number, lanes: Lanes): void =>
-        reduceColumns(f, accumulators, vectors, from.add(at), innerBytes, rows, to.add(at), lanes);
-      f.if(
-        bytes.geS(4 * COLUMNS),
-        () => reduce(block, COLUMNS / 4, 0, FOUR),
-        () => {
-          f.for(0, bytes.and(-16), 16, (at) => reduce(single, 1, at, FOUR));
-          f.for(bytes.and(-16), bytes, 4, (at) => reduce(single, 1, at, ONE));
-        },
-      );
+      const accumulators = vectors === 1 ? single : block;
+      accumulators.reset();
+      f.for(0, rows, FOLD, (first) => {
+        f.for(first, least(rows, first.add(FOLD)), 1, () => {
+          for (let i = 0; i < vectors; i++) accumulators.take(i, lanes.load(from, 16 * i), lanes);
+          increase(from, innerBytes);
+        });
+        accumulators.fold();
+      });
+      const to = f.let(y.add(matrix.mul(innerBytes)).add(column));
+      for (let i = 0; i < vectors; i++) accumulators.storeLanes(i, to.add(16 * i), lanes);
     });
   });
-}
-
-/** Reduces a strip of columns, some vectors wide. */
-function reduceColumns(
-  f: FunctionBuilder,
-  accumulators: Accumulators,
-  vectors: number,
-  from: I32,
-  stride: I32,
-  rows: I32,
-  to: I32,
-  lanes: Lanes,
-): void {
-  const address = f.let(from);
-  accumulators.reset();
-  f.for(0, rows, FOLD, (row) => {
-    f.for(row, least(rows, row.add(FOLD)), 1, () => {
-      for (let i = 0; i < vectors; i++) accumulators.take(i, lanes.load(address, 16 * i), lanes);
-      address.set(address.add(stride));
-    });
-    accumulators.fold();
-  });
-  for (let i = 0; i < vectors; i++) accumulators.storeLanes(i, to.add(16 * i), lanes);
 }

@@ -1,10 +1,18 @@
 import { type F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import { FloatLanes } from "../../vector-math/index.ts";
+import { increase, times } from "../idioms.ts";
 import { acrossLanes, FOUR, type Lanes, ONE, tree } from "../lanes.ts";
 
 type Combine = (a: F32x4, b: F32x4) => F32x4;
-/** Looks at some vectors at a position in bytes. */
-type Visit<T> = (at: I32, vectors: number, lanes: Lanes) => T;
+
+/** Some vectors at a place of a line, which is the same in all operands and results. */
+export interface Here {
+  /** The floats of an operand, given where its line begins. */
+  read(line: I32): FloatLanes;
+  write(line: I32, values: FloatLanes): void;
+  /** What came of `fold`, once for each of the vectors. */
+  spread(folded: FloatLanes): FloatLanes;
+}
 
 /** How many vectors are looked at side by side. */
 export const WIDTH = 4;
@@ -12,71 +20,77 @@ export const WIDTH = 4;
 /** Elements along an axis, over which something is summed up: by vectors along the axis, or several such lines side by side. */
 export interface Line {
   readonly f: FunctionBuilder;
-  each(visit: Visit<void>): void;
+  each(visit: (here: Here) => void): void;
   /** Combines what `visit` finds all along the line, in one vector for lines along the axis, in all for lines side by side. */
-  fold(initial: number, combine: Combine, visit: Visit<FloatLanes>): FloatLanes;
-  /** What came of `fold`, once for each of the vectors that are looked at. */
-  spread(result: FloatLanes, vectors: number): FloatLanes;
+  fold(initial: number, combine: Combine, visit: (here: Here) => FloatLanes): FloatLanes;
 }
 
+/** `width` vectors at a position in bytes. */
+const place = (f: FunctionBuilder, at: I32, width: number, lanes: Lanes): Here => ({
+  read: (line) => {
+    const from = line.add(at);
+    return new FloatLanes(
+      f,
+      times(width, (i) => f.let(lanes.load(from, 16 * i))),
+    );
+  },
+  write: (line, { vectors }) => {
+    for (const [i, x] of vectors.entries()) lanes.store(f, line.add(at), x, 16 * i);
+  },
+  spread: ({ vectors }) => new FloatLanes(f, vectors.length === width ? vectors : times(width, () => vectors[0]!)),
+});
+
 const accumulators = (f: FunctionBuilder, count: number, initial: number) =>
-  Array.from({ length: count }, () => f.let(f.f32x4(initial)));
+  times(count, () => f.let(f.f32x4(initial)));
 
 /** A row of neighbouring floats. */
 export function row(f: FunctionBuilder, bytes: I32): Line {
-  const turn = 16 * WIDTH;
-  const line: Line = {
+  const walk = (visit: (here: Here, lanes: Lanes) => void): void => {
+    let from: I32 | number = 0;
+    for (const [turn, lanes] of [
+      [16 * WIDTH, FOUR],
+      [16, FOUR],
+      [4, ONE],
+    ] as const) {
+      const to: I32 = lanes === ONE ? bytes : bytes.and(-turn);
+      f.for(from, to, turn, (at) => visit(place(f, at, Math.ceil(turn / 16), lanes), lanes));
+      from = to;
+    }
+  };
+  return {
     f,
-    each(visit) {
-      f.for(0, bytes.and(-turn), turn, (at) => visit(at, WIDTH, FOUR));
-      f.for(bytes.and(-turn), bytes.and(-16), 16, (at) => visit(at, 1, FOUR));
-      f.for(bytes.and(-16), bytes, 4, (at) => visit(at, 1, ONE));
-    },
+    each: walk,
     fold(initial, combine, visit) {
       const found = accumulators(f, WIDTH, initial);
-      line.each((at, vectors, lanes) => {
-        const seen = visit(at, vectors, lanes).vectors;
+      walk((here, lanes) => {
         // What is left over is less than a vector: the other lanes of a sum stay as they are.
-        for (const [i, x] of seen.entries()) found[i]!.set(combine(found[i]!, initial === 0 ? lanes.counted(x) : x));
+        for (const [i, x] of visit(here).vectors.entries())
+          found[i]!.set(combine(found[i]!, initial === 0 ? lanes.counted(x) : x));
       });
       return new FloatLanes(f, [acrossLanes(f, tree<F32x4>(found, combine), combine)]);
     },
-    spread: ({ vectors: [x] }, vectors) => new FloatLanes(f, new Array<F32x4>(vectors).fill(x!)),
   };
-  return line;
 }
 
 /** Columns side by side, in as many vectors, down `size` rows that are `stride` bytes apart. */
-export function columns(f: FunctionBuilder, size: I32, stride: I32, vectors: number, lanes: Lanes): Line {
+export function columns(f: FunctionBuilder, size: I32, stride: I32, width: number, lanes: Lanes): Line {
   const at = f.var(I32);
-  const line: Line = {
+  const each = (visit: (here: Here) => void): void => {
+    at.set(I32.const(0));
+    f.for(0, size, 1, () => {
+      visit(place(f, at, width, lanes));
+      increase(at, stride);
+    });
+  };
+  return {
     f,
-    each(visit) {
-      at.set(I32.const(0));
-      f.for(0, size, 1, () => {
-        visit(at, vectors, lanes);
-        at.set(at.add(stride));
-      });
-    },
+    each,
     fold(initial, combine, visit) {
-      const found = accumulators(f, vectors, initial);
-      line.each((at) => {
-        for (const [i, x] of visit(at, vectors, lanes).vectors.entries()) found[i]!.set(combine(found[i]!, x));
+      const found = accumulators(f, width, initial);
+      each((here) => {
+        for (const [i, x] of visit(here).vectors.entries()) found[i]!.set(combine(found[i]!, x));
       });
       return new FloatLanes(f, found);
     },
-    spread: (result) => result,
   };
-  return line;
-}
-
-/** The floats at a position of a line. */
-export const read = (f: FunctionBuilder, address: I32, vectors: number, lanes: Lanes): FloatLanes =>
-  new FloatLanes(
-    f,
-    Array.from({ length: vectors }, (_, i) => f.let(lanes.load(address, 16 * i))),
-  );
-
-export function write(f: FunctionBuilder, address: I32, values: FloatLanes, lanes: Lanes): void {
-  for (const [i, x] of values.vectors.entries()) lanes.store(f, address, x, 16 * i);
 }
