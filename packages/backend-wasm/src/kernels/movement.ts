@@ -1,10 +1,10 @@
-import { bytesPerElement, type DType, sizeOf } from "@descent/core";
+import { type Block, bytesPerElement, type DType, type Spec, sizeOf } from "@descent/core";
 import { bytesOf, type Families } from "../reference.ts";
 import type { Runtime } from "../runtime.ts";
 import { indexing } from "./movement/indexing.ts";
-import { type ElementBytes, Mover } from "./movement/move.ts";
-import { ScatterAdd } from "./movement/scatter-add.ts";
-import { disjointAxes, gathering, merged, scattering } from "./movement/walk.ts";
+import { type ElementBytes, mover } from "./movement/move.ts";
+import { scatterAdder } from "./movement/scatter-add.ts";
+import { disjointAxes, gathering, merged, scattering, type Walk } from "./movement/walk.ts";
 
 const elementBytes = (dtype: DType): ElementBytes => bytesPerElement(dtype) as ElementBytes;
 
@@ -14,34 +14,32 @@ export function movement(
   reference: Families,
 ): Pick<Families, "gatherView" | "scatterView" | "concat" | "take" | "put"> {
   const { pager } = runtime;
-  const mover = new Mover(runtime);
-  const scatterAdd = new ScatterAdd(runtime);
+  const { move, zero } = mover(runtime);
+  const adder = scatterAdder(runtime);
+  const moveTo = (y: Block, { dtype }: Spec, walk: Walk, x: Block): void =>
+    move(walk, pager.address(x), pager.address(y), elementBytes(dtype));
+
   return {
     gatherView(x, view, out) {
-      pager.begin("gatherView");
-      pager.use(x.handle);
-      const y = pager.allocate(bytesOf(out));
-      mover.move(gathering(view), pager.address(x.handle), pager.address(y), elementBytes(out.dtype));
+      const y = pager.start("gatherView", [x.handle], [bytesOf(out)])[0]!;
+      moveTo(y, out, gathering(view), x.handle);
       return y;
     },
 
     scatterView(x, view, out) {
       const isDisjoint = disjointAxes(view).length === view.shape.length;
-      if (!isDisjoint && !scatterAdd.accepts(view, out.dtype)) return reference.scatterView(x, view, out);
-      pager.begin("scatterView");
-      pager.use(x.handle);
-      const y = pager.allocate(bytesOf(out));
-      const [from, to] = [pager.address(x.handle), pager.address(y)];
-      if (sizeOf(x.shape) < sizeOf(out.shape) || !isDisjoint) mover.zero(to, bytesOf(out));
-      if (isDisjoint) mover.move(scattering(view), from, to, elementBytes(out.dtype));
-      else scatterAdd.run(view, out.dtype, from, to);
+      const add = isDisjoint ? null : adder(view, out.dtype);
+      if (!isDisjoint && add === null) return reference.scatterView(x, view, out);
+      const y = pager.start("scatterView", [x.handle], [bytesOf(out)])[0]!;
+      if (sizeOf(x.shape) < sizeOf(out.shape) || !isDisjoint) zero(pager.address(y), bytesOf(out));
+      if (add === null) moveTo(y, out, scattering(view), x.handle);
+      else add(pager.address(x.handle), pager.address(y));
       return y;
     },
 
     concat(xs, axis, out) {
-      pager.begin("concat");
-      for (const { handle } of xs) pager.use(handle);
-      const y = pager.allocate(bytesOf(out));
+      const handles = xs.map(({ handle }) => handle);
+      const y = pager.start("concat", handles, [bytesOf(out)])[0]!;
       const outer = sizeOf(out.shape.slice(0, axis));
       const all = sizeOf(out.shape.slice(axis));
       let to = 0;
@@ -51,7 +49,7 @@ export function movement(
           { size: outer, from: own, to: all },
           { size: own, from: 1, to: 1 },
         ]);
-        mover.move({ axes, from: 0, to }, pager.address(handle), pager.address(y), elementBytes(out.dtype));
+        moveTo(y, out, { axes, from: 0, to }, handle);
         to += own;
       }
       return y;

@@ -1,170 +1,168 @@
-import { bytesPerElement, type Shape, sizeOf } from "@descent/core";
-import { F32, F32x4, type FunctionBuilder, I32, I32x4 } from "../../assembler/index.ts";
+import { type Block, bytesPerElement, type Operand, type Shape, type Spec, sizeOf } from "@descent/core";
+import { type FunctionBuilder, I32, I32x4 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { bytesOf, type Families } from "../../reference.ts";
-import type { Kernel, Runtime } from "../../runtime.ts";
-import { copyRun, fillRun, least } from "./runs.ts";
+import type { Runtime } from "../../runtime.ts";
+import { increase } from "../idioms.ts";
+import { least, sweep } from "../lanes.ts";
+import { lazy } from "../lazy.ts";
+import { copyRun, fillRun } from "./runs.ts";
+import { ADD } from "./scatter-add.ts";
 
-type IndexingName = "greatest" | "takeRows" | "takeWords" | `put${"Set" | "AddFloat32" | "AddInt32"}`;
+/** What a kernel does with a run, given its place, what goes there, and bytes. */
+type Write = (f: FunctionBuilder, to: I32, from: I32, bytes: I32) => void;
+
+const TAKE = {
+  takeRows: copyRun,
+  takeWords: (f, to, from) => f.store(to, I32.load(from)),
+} satisfies Record<string, Write>;
+
+/** Adds a run. */
+const adding =
+  (add: (typeof ADD)["float32"]): Write =>
+  (f, to, from, bytes) =>
+    sweep(f, bytes, 1, (at, _, lanes) =>
+      lanes.store(f, to.add(at), add(lanes.load(to.add(at)), lanes.load(from.add(at)))),
+    );
+
+const PUT = { put: copyRun, putAddFloat32: adding(ADD.float32), putAddInt32: adding(ADD.int32) };
 
 /** Bytes of the rows of `put` that are an item. */
 const BLOCK = 256;
 
-function define(m: KernelModule<IndexingName>): void {
+function define(m: KernelModule<"greatest" | keyof typeof TAKE | keyof typeof PUT>): void {
   // The greatest index, where −1 counts as a large one. There is one item.
-  m.kernel("greatest", { index: I32, count: I32, y: I32 }, (f, { index, count, y }) => {
+  m.kernel("greatest", [I32, I32, I32], (f, _, index, count, y) => {
     const most = f.let(f.i32x4(0));
-    const whole = f.let(count.and(-4));
-    f.for(0, whole, 4, (i) => most.set(most.maxU(I32x4.load(index.add(i.shl(2))))));
-    f.for(whole, count, 1, (i) => most.set(most.maxU(I32x4.splat(I32.load(index.add(i.shl(2)))))));
+    sweep(f, f.let(count.shl(2)), 1, (at, _, lanes) => most.set(most.maxU(lanes.load(index.add(at)).asI32x4())));
     const halves = f.let(most.maxU(most.shuffle(most, [2, 3, 0, 1])));
     f.store(y, halves.maxU(halves.shuffle(halves, [1, 0, 3, 2])).lane(0));
   });
 
   // An item is a row of the result: of the `count` that the index names from each of the outer parts, which have `size` rows.
-  const take = (name: "takeRows" | "takeWords", copy: (f: FunctionBuilder, to: I32, from: I32, bytes: I32) => void) =>
-    m.kernel(
-      name,
-      { x: I32, index: I32, y: I32, count: I32, size: I32, bytes: I32 },
-      (f, { x, index, y, count, size, bytes }, { begin, end }) => {
-        const [m, part] = [f.let(begin.remU(count)), f.let(x.add(begin.divU(count).mul(size).mul(bytes)))];
-        const to = f.let(y.add(begin.mul(bytes)));
-        f.for(begin, end, 1, () => {
-          const row = I32.load(index.add(m.shl(2)));
-          copy(f, to, f.let(part.add(row.mul(bytes))), bytes);
-          to.set(to.add(bytes));
-          m.set(m.add(1));
-          f.if(m.eq(count), () => {
-            m.set(I32.const(0));
-            part.set(part.add(size.mul(bytes)));
-          });
+  for (const name of Object.keys(TAKE) as (keyof typeof TAKE)[])
+    m.kernel(name, [I32, I32, I32, I32, I32, I32], (f, { begin, end }, x, index, y, count, size, bytes) => {
+      const [i, part] = [f.let(begin.remU(count)), f.let(x.add(begin.divU(count).mul(size).mul(bytes)))];
+      const to = f.let(y.add(begin.mul(bytes)));
+      f.for(begin, end, 1, () => {
+        const row = I32.load(index.add(i.shl(2)));
+        TAKE[name](f, to, f.let(part.add(row.mul(bytes))), bytes);
+        increase(to, bytes);
+        increase(i, 1);
+        f.if(i.eq(count), () => {
+          i.set(I32.const(0));
+          increase(part, size.mul(bytes));
         });
-      },
-    );
-  take("takeRows", copyRun);
-  take("takeWords", (f, to, from) => f.store(to, I32.load(from)));
+      });
+    });
 
   // An item is a block of columns of one of the outer parts, which begins as the base and takes all values in their order.
-  const put = (name: IndexingName, write: (f: FunctionBuilder, to: I32, from: I32, bytes: I32) => void): void =>
-    m.kernel(
-      name,
-      {
-        ...{ base: I32, isFilled: I32, pattern: I32, index: I32, values: I32, y: I32 },
-        ...{ count: I32, size: I32, bytes: I32, blocks: I32 },
-      },
-      (f, { base, isFilled, pattern, index, values, y, count, size, bytes, blocks }, { begin, end }) =>
-        f.for(begin, end, 1, (item) => {
-          const part = f.let(item.divU(blocks));
-          const column = f.let(item.remU(blocks).mul(BLOCK));
-          const width = f.let(least(f.let(bytes.sub(column)), I32.const(BLOCK)));
-          const first = f.let(part.mul(size).mul(bytes).add(column));
-          const [to, from] = [f.let(y.add(first)), f.let(base.add(first))];
-          const filling = f.let(I32x4.splat(pattern).asF32x4());
-          f.for(0, size, 1, () => {
-            f.if(
-              isFilled,
-              () => fillRun(f, to, filling, width),
-              () => copyRun(f, to, from, width),
-            );
-            to.set(to.add(bytes));
-            from.set(from.add(bytes));
-          });
-          const value = f.let(values.add(part.mul(count).mul(bytes)).add(column));
-          f.for(0, count, 1, (m) => {
-            const row = I32.load(index.add(m.shl(2)));
-            write(f, f.let(y.add(first).add(row.mul(bytes))), value, width);
-            value.set(value.add(bytes));
-          });
-        }),
+  const params = [I32, I32, I32, I32, I32, I32, I32, I32, I32, I32] as const;
+  for (const name of Object.keys(PUT) as (keyof typeof PUT)[])
+    m.kernel(name, params, (f, range, base, isFilled, pattern, index, values, y, count, size, bytes, blocks) =>
+      f.for(range.begin, range.end, 1, (item) => {
+        const part = f.let(item.divU(blocks));
+        const column = f.let(item.remU(blocks).mul(BLOCK));
+        const width = f.let(least(f.let(bytes.sub(column)), BLOCK));
+        const first = f.let(part.mul(size).mul(bytes).add(column));
+        const [to, from] = [f.let(y.add(first)), f.let(base.add(first))];
+        const filling = f.let(I32x4.splat(pattern).asF32x4());
+        f.for(0, size, 1, () => {
+          f.if(
+            isFilled,
+            () => fillRun(f, to, filling, width),
+            () => copyRun(f, to, from, width),
+          );
+          increase(to, bytes);
+          increase(from, bytes);
+        });
+        const value = f.let(values.add(part.mul(count).mul(bytes)).add(column));
+        f.for(0, count, 1, (i) => {
+          const row = I32.load(index.add(i.shl(2)));
+          PUT[name](f, f.let(y.add(first).add(row.mul(bytes))), value, width);
+          increase(value, bytes);
+        });
+      }),
     );
-  put("putSet", copyRun);
-  put("putAddFloat32", (f, to, from, bytes) => {
-    const whole = f.let(bytes.and(-16));
-    f.for(0, whole, 16, (i) => f.store(to.add(i), F32x4.load(to.add(i)).add(F32x4.load(from.add(i)))));
-    f.for(whole, bytes, 4, (i) => f.store(to.add(i), F32.load(to.add(i)).add(F32.load(from.add(i)))));
-  });
-  put("putAddInt32", (f, to, from, bytes) => {
-    const whole = f.let(bytes.and(-16));
-    f.for(0, whole, 16, (i) => f.store(to.add(i), I32x4.load(to.add(i)).add(I32x4.load(from.add(i)))));
-    f.for(whole, bytes, 4, (i) => f.store(to.add(i), I32.load(to.add(i)).add(I32.load(from.add(i)))));
-  });
+}
+
+/** The sizes of a tensor before and at an axis, how many indices there are, and bytes behind the axis. */
+interface Sizes {
+  readonly outer: number;
+  readonly size: number;
+  readonly count: number;
+  readonly bytes: number;
 }
 
 /** `take` and `put`. */
 export function indexing(runtime: Runtime, reference: Families): Pick<Families, "take" | "put"> {
   const { pager } = runtime;
-  let compiled: Record<IndexingName, Kernel> | null = null;
-  const kernels = (): Record<IndexingName, Kernel> => (compiled ??= runtime.compile(define));
+  const kernels = lazy(() => runtime.compile(define));
 
-  /** Whether all `count` elements of an index lie below `size`; overwrites the word at `word`. */
-  const isInRange = (index: number, count: number, size: number, word: number): boolean => {
-    kernels().greatest.run(0, 1, 0, index, count, word);
-    return count === 0 || runtime.memory.i32[word / 4]! >>> 0 < size;
-  };
+  /** Calls `launch` with addresses of operands, index and result; `null` where an index is out of range: the reference says what is wrong. */
+  function indexed(
+    op: string,
+    shape: Shape,
+    axis: number,
+    operands: readonly (Block | null)[],
+    index: Operand<Block>,
+    out: Spec,
+    launch: (addresses: readonly number[], sizes: Sizes) => void,
+  ): Block | null {
+    const used = [...operands, index.handle];
+    const y = pager.start(op, used, [bytesOf(out)])[0]!;
+    const addresses = [...used, y].map((block) => (block === null ? 0 : pager.address(block)));
+    const [at, to] = addresses.slice(-2) as [number, number];
+    const [size, count] = [shape[axis]!, sizeOf(index.shape)];
+    // The result has room for the greatest index meanwhile.
+    kernels().greatest.run(0, 1, 0, at, count, to);
+    if (count > 0 && runtime.memory.i32[to / 4]! >>> 0 >= size) {
+      pager.free(y);
+      return null;
+    }
+    const bytes = sizeOf(shape.slice(axis + 1)) * bytesPerElement(out.dtype);
+    launch(addresses, { outer: sizeOf(shape.slice(0, axis)), size, count, bytes });
+    return y;
+  }
 
   return {
-    take(x, index, axis, out) {
-      pager.begin("take");
-      pager.use(x.handle);
-      pager.use(index.handle);
-      const y = pager.allocate(bytesOf(out));
-      const { outer, size, inner } = splitAt(x.shape, axis);
-      const count = sizeOf(index.shape);
-      const bytes = inner * bytesPerElement(out.dtype);
-      const [from, at, to] = [pager.address(x.handle), pager.address(index.handle), pager.address(y)];
-      if (!isInRange(at, count, size, to)) {
-        pager.free(y);
-        return reference.take(x, index, axis, out); // which says what is wrong
-      }
-      const kernel = kernels()[bytes === 4 ? "takeWords" : "takeRows"];
-      const rows = outer * count;
-      if (rows > 0) runtime.launch(kernel, rows, 3 + bytes / 16, [from, at, to, count, size, bytes]);
-      return y;
-    },
+    take: (x, index, axis, out) =>
+      indexed("take", x.shape, axis, [x.handle], index, out, (addresses, { outer, size, count, bytes }) => {
+        const kernel = kernels()[bytes === 4 ? "takeWords" : "takeRows"];
+        const rows = outer * count;
+        if (rows > 0) runtime.launch(kernel, rows, 3 + bytes / 16, [...addresses, count, size, bytes]);
+      }) ?? reference.take(x, index, axis, out),
 
     put(mode, base, index, values, axis, out) {
       const { dtype } = out;
-      const isAdd = mode === "add";
       const fills = typeof base === "number";
-      const isNumeric = dtype === "float32" || dtype === "int32";
-      if ((isAdd && !isNumeric) || (fills && dtype === "float64"))
-        return reference.put(mode, base, index, values, axis, out);
-      pager.begin("put");
-      if (!fills) pager.use(base.handle);
-      pager.use(index.handle);
-      pager.use(values.handle);
-      const y = pager.allocate(bytesOf(out));
-      const { outer, size, inner } = splitAt(out.shape, axis);
-      const count = sizeOf(index.shape);
-      const bytes = inner * bytesPerElement(dtype);
-      const [at, to] = [pager.address(index.handle), pager.address(y)];
-      if (!isInRange(at, count, size, to)) {
-        pager.free(y);
-        return reference.put(mode, base, index, values, axis, out);
-      }
-      const blocks = Math.ceil(bytes / BLOCK);
-      const kernel = kernels()[isAdd ? (dtype === "float32" ? "putAddFloat32" : "putAddInt32") : "putSet"];
-      runtime.launch(kernel, outer * blocks, (size + count) * (3 + Math.min(bytes, BLOCK) / 16), [
-        fills ? 0 : pager.address(base.handle),
-        Number(fills),
-        fills ? patternOf(base, dtype) : 0,
-        at,
-        pager.address(values.handle),
-        to,
-        ...[count, size, bytes, blocks],
-      ]);
-      return y;
+      const sum = dtype === "float32" ? "putAddFloat32" : dtype === "int32" ? "putAddInt32" : null;
+      const name = mode === "add" ? sum : "put";
+      const isPossible = name !== null && !(fills && dtype === "float64");
+      const y =
+        isPossible &&
+        indexed(
+          "put",
+          out.shape,
+          axis,
+          [fills ? null : base.handle, values.handle],
+          index,
+          out,
+          ([from, value, at, to], { outer, size, count, bytes }) => {
+            const blocks = Math.ceil(bytes / BLOCK);
+            const cost = (size + count) * (3 + Math.min(bytes, BLOCK) / 16);
+            const pattern = fills ? patternOf(base, dtype as Exclude<typeof dtype, "float64">) : 0;
+            const addresses = [from!, Number(fills), pattern, at!, value!, to!];
+            runtime.launch(kernels()[name], outer * blocks, cost, [...addresses, count, size, bytes, blocks]);
+          },
+        );
+      return y || reference.put(mode, base, index, values, axis, out);
     },
   };
 }
 
 /** Four bytes of elements that are all `value`. */
-function patternOf(value: number, dtype: "float32" | "int32" | "bool" | "float64"): number {
+function patternOf(value: number, dtype: "float32" | "int32" | "bool"): number {
   if (dtype === "float32") return new Int32Array(Float32Array.of(value).buffer)[0]!;
   return dtype === "bool" ? 0x01010101 * Number(value !== 0) : value;
-}
-
-/** The sizes before, at and behind an axis. */
-function splitAt(shape: Shape, axis: number): { outer: number; size: number; inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
 }

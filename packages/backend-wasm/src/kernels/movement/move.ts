@@ -1,8 +1,11 @@
 import { F32, F32x4, F64, F64x2, type FunctionBuilder, I8x16, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import type { Kernel, Runtime } from "../../runtime.ts";
-import { axisTypes, axisValues, odometer } from "./odometer.ts";
-import { copyRun, fillRun, least, overVectors } from "./runs.ts";
+import type { Runtime } from "../../runtime.ts";
+import { increase, times, transposed } from "../idioms.ts";
+import { least } from "../lanes.ts";
+import { lazy } from "../lazy.ts";
+import { axisTypes, axisValues, odometer, padded } from "./odometer.ts";
+import { copyRun, fillRun, overVectors } from "./runs.ts";
 import type { Axis, Walk } from "./walk.ts";
 
 /** Bytes of an element: bool, int32 and float32, float64. */
@@ -25,12 +28,15 @@ export type MoveName =
   | "transposed4"
   | "transposed8";
 
+/** The parameters of a kernel over rows or tiles: two addresses, two lengths, two strides, and the axes. */
+const PARAMS = [I32, I32, I32, I32, I32, I32, ...axisTypes(OUTER + 1)] as const;
+
 /** Kernels that move elements without looking at them. Items are rows, pieces of them, or rows of tiles; no two write to one place. */
 function defineMoves(m: KernelModule<MoveName>): void {
-  m.kernel("zero", { y: I32, bytes: I32 }, (f, { y, bytes }, { begin, end }) => {
-    const [first, last] = [begin.mul(PIECE), least(f.let(end.mul(PIECE)), bytes)];
-    const start = f.let(first);
-    fillRun(f, f.let(y.add(start)), f.f32x4(0), f.let(last.sub(start)));
+  m.kernel("zero", [I32, I32], (f, { begin, end }, y, bytes) => {
+    const start = f.let(begin.mul(PIECE));
+    const stop = least(f.let(end.mul(PIECE)), bytes);
+    fillRun(f, f.let(y.add(start)), f.f32x4(0), f.let(stop.sub(start)));
   });
 
   /** A kernel over rows: `body` gets the addresses of a piece, its length in elements, and the bytes between neighbours. */
@@ -38,14 +44,11 @@ function defineMoves(m: KernelModule<MoveName>): void {
     name: MoveName,
     body: (f: FunctionBuilder, from: I32, to: I32, length: I32, fromStep: I32, toStep: I32) => void,
   ): void =>
-    m.kernel(
-      name,
-      { x: I32, y: I32, length: I32, piece: I32, fromStep: I32, toStep: I32, ...axisTypes(OUTER + 1) },
-      (f, { x, y, length, piece, fromStep, toStep, ...axes }, range) =>
-        odometer(f, axisValues(OUTER + 1, axes), range, x, y, ([k]) => {
-          const left = f.let(length.sub(k!.mul(piece)));
-          body(f, x, y, f.let(least(left, piece)), fromStep, toStep);
-        }),
+    m.kernel(name, PARAMS, (f, range, x, y, length, piece, fromStep, toStep, ...axes) =>
+      odometer(f, axes, range, x, y, (k) => {
+        const left = f.let(length.sub(k.mul(piece)));
+        body(f, x, y, f.let(least(left, piece)), fromStep, toStep);
+      }),
     );
 
   overRows("copyRows", (f, from, to, length, bytes) => copyRun(f, to, from, f.let(length.mul(bytes))));
@@ -57,12 +60,11 @@ function defineMoves(m: KernelModule<MoveName>): void {
       const [at, put] = [f.let(from), f.let(to)];
       f.for(0, length, 1, () => {
         copyElement(f, put, at, bytes);
-        at.set(at.add(fromStep));
-        put.set(put.add(toStep));
+        increase(at, fromStep);
+        increase(put, toStep);
       });
     });
-  }
-  for (const bytes of [4, 8] as const) {
+    if (bytes === 1) continue;
     overRows(`reversed${bytes}`, (f, from, to, length) => {
       const run = f.let(length.mul(bytes));
       f.if(
@@ -93,132 +95,105 @@ function copyElement(f: FunctionBuilder, to: I32, from: I32, bytes: ElementBytes
 /** `y[r·rowStep + c] = x[r + c·columnStep]` for the rows and columns of matrices, in tiles of a few vectors each way. */
 function defineTransposed(m: KernelModule<MoveName>, bytes: 4 | 8): void {
   const lanes = 16 / bytes;
-  m.kernel(
-    `transposed${bytes}`,
-    { x: I32, y: I32, rows: I32, columns: I32, columnStep: I32, rowStep: I32, ...axisTypes(OUTER + 1) },
-    (f, { x, y, rows, columns, columnStep, rowStep, ...axes }, range) => {
-      const wholeColumns = f.let(columns.and(-lanes));
-      odometer(f, axisValues(OUTER + 1, axes), range, x, y, ([k]) => {
-        const height = f.let(least(f.let(rows.sub(k!.mul(TILE))), I32.const(TILE)));
-        const wholeRows = f.let(height.and(-lanes));
-        const single = (r0: I32 | number, r1: I32, c0: I32 | number, c1: I32): void =>
-          f.for(r0, r1, 1, (r) =>
-            f.for(c0, c1, 1, (c) => {
-              const from = f.let(x.add(r.mul(bytes)).add(c.mul(columnStep)));
-              copyElement(f, f.let(y.add(r.mul(rowStep)).add(c.mul(bytes))), from, bytes);
-            }),
-          );
-        f.for(0, wholeColumns, TILE, (c0) => {
-          const c1 = f.let(least(f.let(c0.add(TILE)), wholeColumns));
-          f.for(0, wholeRows, lanes, (r) => {
-            const [from, to] = [f.let(x.add(r.mul(bytes)).add(c0.mul(columnStep))), f.let(y.add(r.mul(rowStep)))];
-            f.for(c0, c1, lanes, (c) => {
-              const tile = Array.from({ length: lanes }, () => {
-                const row = f.let(F32x4.load(from));
-                from.set(from.add(columnStep));
-                return row;
-              });
-              const at = f.let(to.add(c.mul(bytes)));
-              for (const row of transposed(f, tile)) {
-                f.store(at, row);
-                at.set(at.add(rowStep));
-              }
+  m.kernel(`transposed${bytes}`, PARAMS, (f, range, x, y, rows, columns, columnStep, rowStep, ...axes) => {
+    const wholeColumns = f.let(columns.and(-lanes));
+    odometer(f, axes, range, x, y, (k) => {
+      const height = f.let(least(f.let(rows.sub(k.mul(TILE))), TILE));
+      const wholeRows = f.let(height.and(-lanes));
+      const fromAt = (r: I32, c: I32): I32 => x.add(r.mul(bytes)).add(c.mul(columnStep));
+      const single = (r0: I32 | number, r1: I32, c0: I32 | number, c1: I32): void =>
+        f.for(r0, r1, 1, (r) =>
+          f.for(c0, c1, 1, (c) => {
+            const from = f.let(fromAt(r, c));
+            copyElement(f, f.let(y.add(r.mul(rowStep)).add(c.mul(bytes))), from, bytes);
+          }),
+        );
+      f.for(0, wholeColumns, TILE, (c0) => {
+        const c1 = f.let(least(f.let(c0.add(TILE)), wholeColumns));
+        f.for(0, wholeRows, lanes, (r) => {
+          const [from, to] = [f.let(fromAt(r, c0)), f.let(y.add(r.mul(rowStep)))];
+          f.for(c0, c1, lanes, (c) => {
+            const tile = times(lanes, () => {
+              const row = f.let(F32x4.load(from));
+              increase(from, columnStep);
+              return row;
             });
+            const at = f.let(to.add(c.mul(bytes)));
+            for (const row of lanes === 4 ? transposed(f, tile) : exchanged(tile)) {
+              f.store(at, row);
+              increase(at, rowStep);
+            }
           });
         });
-        single(0, wholeRows, wholeColumns, columns);
-        single(wholeRows, height, 0, columns);
       });
-    },
-  );
+      single(0, wholeRows, wholeColumns, columns);
+      single(wholeRows, height, 0, columns);
+    });
+  });
 }
 
-/** The rows of a square of vectors, four floats or two doubles wide, as its columns. */
-function transposed(f: FunctionBuilder, rows: readonly F32x4[]): F32x4[] {
-  const [a, b, c, d] = rows as [F32x4, F32x4, F32x4, F32x4];
-  if (rows.length === 2) return [a.shuffle(b, [0, 1, 4, 5]), a.shuffle(b, [2, 3, 6, 7])];
-  const [ab, cd] = [f.let(a.shuffle(b, [0, 4, 1, 5])), f.let(c.shuffle(d, [0, 4, 1, 5]))];
-  const [ef, gh] = [f.let(a.shuffle(b, [2, 6, 3, 7])), f.let(c.shuffle(d, [2, 6, 3, 7]))];
-  return [
-    ab.shuffle(cd, [0, 1, 4, 5]),
-    ab.shuffle(cd, [2, 3, 6, 7]),
-    ef.shuffle(gh, [0, 1, 4, 5]),
-    ef.shuffle(gh, [2, 3, 6, 7]),
-  ];
-}
+/** The columns of two vectors of doubles. */
+const exchanged = ([a, b]: readonly F32x4[]): F32x4[] => [a!.shuffle(b!, [0, 1, 4, 5]), a!.shuffle(b!, [2, 3, 6, 7])];
 
-/** Moves elements between tensors at the addresses `x` and `y`. */
-export class Mover {
-  readonly #runtime: Runtime;
-  #compiled: Record<MoveName, Kernel> | null = null;
+/** What moves elements between tensors at the addresses `x` and `y`. */
+export function mover(runtime: Runtime) {
+  const kernels = lazy(() => runtime.compile(defineMoves));
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+  /** The pieces of rows, or the rows of tiles, are in front even of the axes that are not there. */
+  function launch(
+    name: MoveName,
+    pieces: Axis,
+    outer: readonly Axis[],
+    integers: number[],
+    cost: number,
+    bytes: number,
+  ) {
+    const items = outer.reduce((product, { size }) => product * size, pieces.size);
+    const axes = axisValues([pieces, ...padded(outer, OUTER)], bytes);
+    runtime.launch(kernels()[name], items, cost, [...integers, ...axes]);
   }
 
-  get #kernels(): Record<MoveName, Kernel> {
-    this.#compiled ??= this.#runtime.compile(defineMoves);
-    return this.#compiled;
-  }
-
-  /** Zeros. */
-  zero(y: number, bytes: number): void {
-    this.#runtime.launch(this.#kernels.zero, Math.ceil(bytes / PIECE), PIECE / 30, [y, bytes]);
-  }
-
-  move({ axes, from, to }: Walk, x: number, y: number, bytes: ElementBytes): void {
-    if (axes.some(({ size }) => size === 0)) return;
-    this.#move(axes, x + from * bytes, y + to * bytes, bytes);
-  }
-
-  #move(axes: readonly Axis[], x: number, y: number, bytes: ElementBytes): void {
-    const tile = tileOf(axes, bytes);
-    const inner = tile ?? [rowOf(axes)];
-    const outer = axes.filter((axis) => !inner.includes(axis));
-    if (outer.length > OUTER) {
-      const { size, from, to } = outer[0]!;
-      const rest = axes.filter((axis) => axis !== outer[0]);
-      for (let i = 0; i < size; i++) this.#move(rest, x + i * from * bytes, y + i * to * bytes, bytes);
-    } else if (tile !== null) this.#moveTiles(outer, tile, x, y, bytes as 4 | 8);
-    else this.#moveRows(outer, inner[0]!, x, y, bytes);
-  }
-
-  #moveRows(outer: readonly Axis[], row: Axis, x: number, y: number, bytes: ElementBytes): void {
+  function moveAxes(axes: readonly Axis[], x: number, y: number, bytes: ElementBytes): void {
+    const column = columnOf(axes, bytes);
+    const row = (column && axes.find(isRow)) ?? rowOf(axes);
+    const outer = axes.filter((axis) => axis !== row && axis !== column);
     const { size, from, to } = row;
-    const piece = Math.min(size, PIECE);
-    const pieces = { size: Math.ceil(size / piece), from: piece * from, to: piece * to };
-    const name = kindOf(row, bytes);
-    const cost = 3 + (piece * bytes) / (name.startsWith("strided") ? 2 * bytes : 24);
-    this.#launch(name, [pieces, ...outer], [x, y, size, piece, from * bytes, to * bytes], cost, bytes);
+    if (outer.length > OUTER) {
+      const [first] = outer;
+      const rest = axes.filter((axis) => axis !== first);
+      for (let i = 0; i < first!.size; i++)
+        moveAxes(rest, x + i * first!.from * bytes, y + i * first!.to * bytes, bytes);
+    } else if (column !== undefined) {
+      const tiles = { size: Math.ceil(size / TILE), from: TILE, to: TILE * to };
+      const integers = [x, y, size, column.size, column.from * bytes, to * bytes];
+      launch(`transposed${bytes as 4 | 8}`, tiles, outer, integers, (TILE * column.size) / 4, bytes);
+    } else {
+      const piece = Math.min(size, PIECE);
+      const pieces = { size: Math.ceil(size / piece), from: piece * from, to: piece * to };
+      const name = kindOf(row, bytes);
+      const cost = 3 + (piece * bytes) / (name.startsWith("strided") ? 2 * bytes : 24);
+      launch(name, pieces, outer, [x, y, size, piece, from * bytes, to * bytes], cost, bytes);
+    }
   }
 
-  #moveTiles(outer: readonly Axis[], [row, column]: Tile, x: number, y: number, bytes: 4 | 8): void {
-    const tiles = { size: Math.ceil(row.size / TILE), from: TILE, to: TILE * row.to };
-    const integers = [x, y, row.size, column.size, column.from * bytes, row.to * bytes];
-    this.#launch(`transposed${bytes}`, [tiles, ...outer], integers, (TILE * column.size) / 4, bytes);
-  }
-
-  #launch(name: MoveName, axes: readonly Axis[], integers: number[], cost: number, bytes: number): void {
-    let items = 1;
-    for (let k = axes.length; k <= OUTER; k++) integers.push(1, 0, 0);
-    const [first, ...rest] = axes as [Axis, ...Axis[]];
-    // The pieces are in front even of the axes that are not there.
-    integers.splice(6, 0, first.size, first.from * bytes, first.to * bytes);
-    for (const { size, from, to } of rest) integers.push(size, from * bytes, to * bytes);
-    for (const { size } of axes) items *= size;
-    this.#runtime.launch(this.#kernels[name], items, cost, integers);
-  }
+  return {
+    zero(y: number, bytes: number): void {
+      runtime.launch(kernels().zero, Math.ceil(bytes / PIECE), PIECE / 30, [y, bytes]);
+    },
+    move({ axes, from, to }: Walk, x: number, y: number, bytes: ElementBytes): void {
+      if (axes.every(({ size }) => size > 0)) moveAxes(axes, x + from * bytes, y + to * bytes, bytes);
+    },
+  };
 }
 
-type Tile = readonly [row: Axis, column: Axis];
+/** Whether the operand has its neighbours along an axis, and enough of them for tiles. */
+const isRow = ({ size, from }: Axis): boolean => from === 1 && size >= 4;
 
-/** The axes along which the result, and those along which the operand, has its neighbours, where these are worth tiles. */
-function tileOf(axes: readonly Axis[], bytes: ElementBytes): Tile | null {
+/** The axis along which the result has its neighbours, where that and a row are worth tiles. */
+function columnOf(axes: readonly Axis[], bytes: ElementBytes): Axis | undefined {
   const column = axes.at(-1);
-  if (bytes === 1 || column === undefined || column.to !== 1 || column.size < 4) return null;
-  if (column.from === 0 || column.from === 1) return null;
-  const row = axes.find(({ size, from }) => from === 1 && size >= 4);
-  return row === undefined ? null : [row, column];
+  const isApart = column?.to === 1 && column.size >= 4 && column.from !== 0 && column.from !== 1;
+  return isApart && bytes !== 1 && axes.some(isRow) ? column : undefined;
 }
 
 const ONE: Axis = { size: 1, from: 1, to: 1 };

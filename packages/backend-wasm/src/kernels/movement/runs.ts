@@ -1,7 +1,5 @@
 import { F32x4, type FunctionBuilder, I32, I64 } from "../../assembler/index.ts";
-
-/** The smaller of two counts. */
-export const least = (a: I32, b: I32): I32 => a.ltS(b).select(a, b);
+import { increase } from "../idioms.ts";
 
 /**
  * Calls `body` with the places of vectors, each the sum of its arguments, that cover a run of at least 16 bytes: a cache line in a turn,
@@ -13,14 +11,14 @@ export function overVectors(f: FunctionBuilder, bytes: I32, body: (at: I32, offs
     const lastLine = f.let(bytes.sub(64));
     f.loop((again) => {
       for (const offset of [0, 16, 32, 48]) body(at, offset);
-      at.set(at.add(64));
+      increase(at, 64);
       again(at.leS(lastLine));
     });
   });
   f.if(at.ltS(last), () =>
     f.loop((again) => {
       body(at, 0);
-      at.set(at.add(16));
+      increase(at, 16);
       again(at.ltS(last));
     }),
   );

@@ -1,34 +1,57 @@
 import { F32, F32x4, F64, type FunctionBuilder, type I32, type Var } from "../../assembler/index.ts";
-import { doubleSum, type Lanes, least, sweep, tree } from "../lanes.ts";
+import { increase, times, vectors } from "../idioms.ts";
+import { doubleSum, type Lanes, least, sweep, tree, zero } from "../lanes.ts";
 import { FOLD_BYTES, type Runs, visitRuns } from "../runs.ts";
 
-/** How many numbers there were, their sum, and the sum of the squares of what they are off their mean. */
-export interface Moments {
-  readonly count: Var<F64>;
-  readonly sum: Var<F64>;
-  readonly squares: Var<F64>;
+type Three<T> = readonly [T, T, T];
+/**
+ * What is added up over the elements of a normalisation. Forward these are moments: how many numbers there were, their sum, and the sum of the
+ * squares of what they are off their mean. Backward they are Σ g and Σ g · (x − mean).
+ */
+export type Sums = Three<Var<F64>>;
+
+export const sumsOf = (f: FunctionBuilder): Sums => times(3, () => f.var(F64)) as unknown as Sums;
+
+export function reset(sums: readonly Var<F64 | F32x4>[], to: F64 | F32x4 = zero): void {
+  for (const sum of sums) sum.set(to);
 }
-type Found = { readonly [K in keyof Moments]: F64 };
 
-const four = [0, 1, 2, 3];
-const plus = (a: F32x4, b: F32x4): F32x4 => a.add(b);
+const total = (f: FunctionBuilder, sums: readonly F32x4[]): F64 =>
+  doubleSum(
+    f,
+    tree(sums, (a, b) => a.add(b)),
+  );
 
-export const noMoments = (f: FunctionBuilder): Moments => ({ count: f.var(F64), sum: f.var(F64), squares: f.var(F64) });
-
-export function resetMoments(moments: Moments): void {
-  for (const moment of Object.values(moments)) moment.set(F64.const(0));
+/** Adds up two things over some runs, in single precision between calls of `fold`, which gets both sums and how many floats they are of. */
+function sumBoth(
+  f: FunctionBuilder,
+  runs: Runs,
+  visit: (at: I32, offset: number, lanes: Lanes, a: Var<F32x4>, b: Var<F32x4>) => void,
+  fold: (a: F64, b: F64, elements: I32) => void,
+): void {
+  const [a, b] = [vectors(f, 4), vectors(f, 4)];
+  reset([...a, ...b], f.f32x4(0));
+  visitRuns(
+    f,
+    runs,
+    (at, offset, lanes, i) => visit(at, offset, lanes, a[i]!, b[i]!),
+    (elements) => {
+      fold(f.let(total(f, a)), f.let(total(f, b)), elements);
+      reset([...a, ...b], f.f32x4(0));
+    },
+  );
 }
 
 /** Takes in the moments of other numbers (Chan, Golub & LeVeque 1979). */
-export function mergeMoments(f: FunctionBuilder, { count, sum, squares }: Moments, other: Found): void {
-  const total = f.let(count.add(other.count));
+export function mergeMoments(f: FunctionBuilder, [count, sum, squares]: Sums, [n, otherSum, otherSquares]: Three<F64>) {
+  const both = f.let(count.add(n));
   f.if(count.toF32().gt(F32.const(0)), () => {
-    const apart = f.let(other.sum.div(other.count).sub(sum.div(count)));
-    squares.set(squares.add(apart.mul(apart).mul(count).mul(other.count).div(total)));
+    const apart = f.let(otherSum.div(n).sub(sum.div(count)));
+    increase(squares, apart.mul(apart).mul(count).mul(n).div(both));
   });
-  squares.set(squares.add(other.squares));
-  sum.set(sum.add(other.sum));
-  count.set(total);
+  increase(squares, otherSquares);
+  increase(sum, otherSum);
+  count.set(both);
 }
 
 /**
@@ -36,98 +59,81 @@ export function mergeMoments(f: FunctionBuilder, { count, sum, squares }: Moment
  * the first block as deviations from that of its first kilobytes. A block whose mean is far from that loses digits of its own squares, but
  * then the distance itself makes up the variance, so that the relative error stays that of a few roundings.
  */
-export function gatherMoments(f: FunctionBuilder, x: I32, runs: Runs, moments: Moments): void {
-  const sums = four.map(() => f.var(F32x4));
-  const squares = four.map(() => f.var(F32x4));
+export function gatherMoments(f: FunctionBuilder, x: I32, runs: Runs, moments: Sums): void {
+  const heads = vectors(f, 4);
   const shift = f.var(F32x4);
-  const reset = (): void => {
-    for (const accumulator of [...sums, ...squares]) accumulator.set(f.f32x4(0));
-  };
   // An infinite mean would make NaN of the sum.
-  const shiftBy = (mean: F32): void => {
-    const value = f.let(mean);
+  const shiftBy = (mean: F64): void => {
+    const value = f.let(mean.toF32());
     shift.set(F32x4.splat(value.sub(value).eq(F32.const(0)).select(value, F32.const(0))));
   };
-
-  reset();
+  reset(heads, f.f32x4(0));
   const head = f.let(least(runs.bytes, FOLD_BYTES));
-  sweep(f, head, 4, (at, offset, lanes, i) => {
-    sums[i]!.set(sums[i]!.add(lanes.counted(lanes.load(x.add(runs.first).add(at), offset))));
-  });
-  shiftBy(doubleSum(f, tree(sums, plus)).div(head.shrU(2).toF64()).toF32());
+  sweep(f, head, 4, (at, offset, lanes, i) =>
+    increase(heads[i]!, lanes.counted(lanes.load(x.add(runs.first).add(at), offset))),
+  );
+  shiftBy(total(f, heads).div(head.shrU(2).toF64()));
 
-  reset();
-  visitRuns(
+  sumBoth(
     f,
     runs,
-    (at, offset, lanes, i) => {
+    (at, offset, lanes, sum, squares) => {
       const off = f.let(lanes.counted(lanes.load(x.add(at), offset).sub(shift)));
-      sums[i]!.set(sums[i]!.add(off));
-      squares[i]!.set(f.madd(off, off, squares[i]!));
+      increase(sum, off);
+      squares.set(f.madd(off, off, squares));
     },
-    (elements) => {
+    (sum, squares, elements) => {
       const count = f.let(elements.toF64());
-      const sum = f.let(doubleSum(f, tree(sums, plus)));
-      mergeMoments(f, moments, {
-        count,
-        sum: f.let(sum.add(shift.lane(0).toF64().mul(count))),
-        squares: f.let(doubleSum(f, tree(squares, plus)).sub(sum.mul(sum).div(count))),
-      });
-      shiftBy(moments.sum.div(moments.count).toF32());
-      reset();
+      const whole = f.let(sum.add(shift.lane(0).toF64().mul(count)));
+      mergeMoments(f, moments, [count, whole, f.let(squares.sub(sum.mul(sum).div(count)))]);
+      shiftBy(moments[1].div(moments[0]));
     },
   );
 }
 
 /** Writes mean and biased variance as floats. */
-export function storeMoments(f: FunctionBuilder, { count, sum, squares }: Moments, mean: I32, variance: I32): void {
+export function storeMoments(f: FunctionBuilder, [count, sum, squares]: Sums, mean: I32, variance: I32): void {
   f.store(mean, sum.div(count).toF32());
   f.store(variance, squares.div(count).toF32());
 }
 
-/** `1 / √(variance + eps)`. */
-export const inverseDeviation = (variance: F32, eps: F32): F32 =>
-  F64.const(1).div(variance.toF64().add(eps.toF64()).sqrt()).toF32();
+/** `1 / √(variance + eps)`, where the variance is in memory. */
+export const inverseDeviation = (variance: I32, eps: F32): F32 =>
+  F64.const(1).div(F32.load(variance).toF64().add(eps.toF64()).sqrt()).toF32();
 
-/** Σ g and Σ g · (x − mean), from which the gradients of a normalisation are made. */
-export interface GradientSums {
-  readonly plain: Var<F64>;
-  readonly centered: Var<F64>;
-}
-
-export const noSums = (f: FunctionBuilder): GradientSums => ({ plain: f.var(F64), centered: f.var(F64) });
-
-/** Adds the sums over some runs; `g` gives what stands at a position. */
+/** Adds the gradients' sums over some runs; `g` gives what stands at a position. */
 export function gatherSums(
   f: FunctionBuilder,
   g: (at: I32, offset: number, lanes: Lanes) => F32x4,
   x: I32,
   mean: F32x4,
   runs: Runs,
-  { plain, centered }: GradientSums,
+  [plain, centered]: Sums,
 ): void {
-  const ofPlain = four.map(() => f.var(F32x4));
-  const ofCentered = four.map(() => f.var(F32x4));
-  const reset = (): void => {
-    for (const accumulator of [...ofPlain, ...ofCentered]) accumulator.set(f.f32x4(0));
-  };
-  reset();
-  visitRuns(
+  sumBoth(
     f,
     runs,
-    (at, offset, lanes, i) => {
+    (at, offset, lanes, a, b) => {
       const here = f.let(lanes.counted(g(at, offset, lanes)));
-      ofPlain[i]!.set(ofPlain[i]!.add(here));
-      ofCentered[i]!.set(f.madd(here, lanes.load(x.add(at), offset).sub(mean), ofCentered[i]!));
+      increase(a, here);
+      b.set(f.madd(here, lanes.load(x.add(at), offset).sub(mean), b));
     },
-    () => {
-      plain.set(plain.add(doubleSum(f, tree(ofPlain, plus))));
-      centered.set(centered.add(doubleSum(f, tree(ofCentered, plus))));
-      reset();
+    (a, b) => {
+      increase(plain, a);
+      increase(centered, b);
     },
   );
 }
 
-export function resetSums(sums: GradientSums): void {
-  for (const sum of Object.values(sums)) sum.set(F64.const(0));
+/**
+ * What `slope · (g − Σ g / n − (x − mean) · r² · Σ g (x − mean) / n)` is made of beside `slope · g`, given the sums and `n`: a multiple of
+ * `x − mean`, and a constant.
+ */
+export function inputGradient(f: FunctionBuilder, slope: F32, r: F32, [plain, centered]: Sums, n: F64) {
+  const minus = f.let(F64.const(0).sub(slope.toF64()).div(n));
+  const inverse = f.let(r.toF64());
+  return [
+    f.let(F32x4.splat(minus.mul(inverse).mul(inverse).mul(centered).toF32())),
+    f.let(F32x4.splat(minus.mul(plain).toF32())),
+  ] as const;
 }

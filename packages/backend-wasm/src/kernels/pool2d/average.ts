@@ -1,6 +1,7 @@
 import { F32, F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
-import { fillRun, least } from "../movement/runs.ts";
+import { least } from "../lanes.ts";
+import { fillRun } from "../movement/runs.ts";
 import { GEOMETRY, type Geometry, type PoolName, rowsInside } from "./geometry.ts";
 
 /** How many elements a window has along an axis, or those of them that are no padding, where it begins at `first`. */
