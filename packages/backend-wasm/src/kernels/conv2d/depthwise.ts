@@ -28,9 +28,6 @@ const forward: Compile = (runtime, g, bias) => {
       columns: g.positions[1],
       frameRow: g.stride[0] * frame.positions[1],
       toRow: g.positions[1],
-      frames: 1,
-      nextFrame: 0,
-      nextWeight: 0,
       bias,
     });
     m.kernel("conv2d", [I32, I32, I32, I32], (f, { begin, end, scratch }, x, weight, bias, y) => {
@@ -49,7 +46,7 @@ const forward: Compile = (runtime, g, bias) => {
     });
   });
   return {
-    scratchBytes: frameBytes + 8 * taps(g),
+    scratchBytes: frameBytes + tapListBytes(taps(g)),
     run: (images, [x, weight, bias = 0], [y], scratch) =>
       runtime.launch(conv2d, images * g.groups, nanoseconds(g, SPEED), [x!, weight!, bias, y!], [], scratch),
   };
@@ -72,16 +69,13 @@ const inputGrad: Compile = (runtime, g) => {
     let lists = 0;
     const filters = residues.map(({ taps: seen, start, rows, columns }) => {
       const list = lists;
-      lists += tapListBytes({ taps: seen, frames: g.outputs });
+      lists += tapListBytes(seen.length);
       const code = filter(m, {
         taps: seen,
         rows,
         columns,
         frameRow: frame.positions[1],
         toRow: direct ? g.stride[0] * g.image[1] : columns,
-        frames: g.outputs,
-        nextFrame: frameFloats(frame),
-        nextWeight: taps(g),
         bias: false,
       });
       // The adjoint of this geometry spreads a plane over every `stride`-th pixel of the image, from its first on.
@@ -107,7 +101,7 @@ const inputGrad: Compile = (runtime, g) => {
     });
   });
   return {
-    scratchBytes: framesBytes + planeBytes + 8 * g.outputs * taps(g),
+    scratchBytes: framesBytes + planeBytes + tapListBytes(g.outputs * taps(g)),
     run: (images, [gradient, weight], [dx], scratch) =>
       runtime.launch(conv2dInputGrad, images * g.groups, nanoseconds(g, SPEED), [gradient!, weight!, dx!], [], scratch),
   };
@@ -135,15 +129,17 @@ function residuesOf(g: Geometry, frame: Geometry): Residue[] {
   const residues: Residue[] = [];
   for (let y = 0; y < Math.min(g.stride[0], g.image[0]); y++)
     for (let x = 0; x < Math.min(g.stride[1], g.image[1]); x++) {
-      const columnsSeen = seenBy(g, frame, 1, x);
-      const taps = seenBy(g, frame, 0, y).flatMap(({ tap: i, at: row }) =>
-        columnsSeen.map(({ tap: j, at: column }) => ({
-          frame: row * frame.positions[1] + column,
-          weight: i * g.kernel[1] + j,
-        })),
-      );
+      const [rowsSeen, columnsSeen] = [seenBy(g, frame, 0, y), seenBy(g, frame, 1, x)];
+      const seen = times(g.outputs, (output) =>
+        rowsSeen.flatMap(({ tap: i, at: row }) =>
+          columnsSeen.map(({ tap: j, at: column }) => ({
+            frame: output * frameFloats(frame) + row * frame.positions[1] + column,
+            weight: output * taps(g) + i * g.kernel[1] + j,
+          })),
+        ),
+      ).flat();
       const [rows, columns] = [Math.ceil((g.image[0] - y) / g.stride[0]), Math.ceil((g.image[1] - x) / g.stride[1])];
-      if (taps.length > 0) residues.push({ taps, start: y * g.image[1] + x, rows, columns });
+      if (seen.length > 0) residues.push({ taps: seen, start: y * g.image[1] + x, rows, columns });
     }
   return residues;
 }

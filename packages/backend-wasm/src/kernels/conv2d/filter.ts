@@ -1,6 +1,7 @@
 import { F32x4, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import { increase, times, vectors } from "../idioms.ts";
+import { least } from "../lanes.ts";
 import { storeLanes } from "./lanes.ts";
 
 /** A product that goes into every element of a filtered plane. */
@@ -11,7 +12,7 @@ export interface Tap {
   readonly weight: number;
 }
 
-/** A filter `to[row, column] = bias + Σ weight[tap] · frame[row, column, tap]`, summed over frames. Counts are in floats. */
+/** A filter `to[row, column] = bias + Σ weight[tap] · frame[row, column, tap]`. Counts are in floats. */
 export interface Filter {
   readonly taps: readonly Tap[];
   readonly rows: number;
@@ -19,10 +20,6 @@ export interface Filter {
   /** From one row to the next. */
   readonly frameRow: number;
   readonly toRow: number;
-  /** Frames that one plane is the sum of, and from one to the next, in them and in the weight. */
-  readonly frames: number;
-  readonly nextFrame: number;
-  readonly nextWeight: number;
   readonly bias: boolean;
 }
 
@@ -36,8 +33,8 @@ function tileOf(columns: number, most: number): number[] {
   return times(width, (v) => Math.max(0, Math.min(4 * v, columns - 4)));
 }
 
-/** Bytes of the list of a filter's taps. */
-export const tapListBytes = ({ taps, frames }: Pick<Filter, "taps" | "frames">): number => 8 * taps.length * frames;
+/** Bytes of the list of so many taps. */
+export const tapListBytes = (taps: number): number => 8 * taps;
 
 /**
  * Defines a filter as a function of the addresses of frame, weight, bias, result, and the list of taps, and the function that writes the
@@ -48,11 +45,8 @@ export function filter(m: KernelModule<string>, { taps, rows, columns, bias: has
   const width = Math.min(columns, 4 * starts.length);
   const height = Math.min(rows, Math.max(1, Math.floor(TILE_VECTORS / starts.length)));
   const places = times(height, (row) => starts.map((start) => ({ row, start }))).flat();
-  const list = times(layout.frames, (i) =>
-    taps.map((tap) => [tap.frame + i * layout.nextFrame, tap.weight + i * layout.nextWeight] as const),
-  ).flat();
   const writeList = m.function(null, [I32], (f, to) => {
-    for (const [i, [frame, weight]] of list.entries()) {
+    for (const [i, { frame, weight }] of taps.entries()) {
       f.store(to, I32.const(4 * frame), 8 * i);
       f.store(to, I32.const(4 * weight), 8 * i + 4);
     }
@@ -61,12 +55,12 @@ export function filter(m: KernelModule<string>, { taps, rows, columns, bias: has
     const sums = vectors(f, places.length);
     const value = f.var(F32x4);
     const [at, seen, tap] = [f.var(I32), f.var(I32), f.var(I32)];
-    const end = f.let(list.add(tapListBytes({ taps, frames: layout.frames })));
+    const end = f.let(list.add(tapListBytes(taps.length)));
     // Tiles at the edges overlap others, whose elements they compute again.
     f.for(0, rows, height, (r) => {
-      const row = f.let(r.ltS(rows - height).select(r, I32.const(rows - height)));
+      const row = f.let(least(r, rows - height));
       f.for(0, columns, width, (c) => {
-        const column = f.let(c.ltS(columns - width).select(c, I32.const(columns - width)));
+        const column = f.let(least(c, columns - width));
         const from = f.let(frame.add(row.mul(layout.frameRow).add(column).shl(2)));
         for (const sum of sums) sum.set(hasBias ? F32x4.loadSplat(bias) : F32x4.const(0));
         tap.set(list);

@@ -1,10 +1,11 @@
 import { I32 } from "../../assembler/index.ts";
+import { mover } from "../movement/move.ts";
+import { merged } from "../movement/walk.ts";
 import type { Compile } from "./algorithm.ts";
 import { gatherColumns, pitchFor, scatterColumns } from "./columns.ts";
 import { servesAsColumns } from "./forward.ts";
 import { blocksOf, depth, imagePixels, isPointwise, nanoseconds, ONE_TO_ONE, resultPixels, taps } from "./geometry.ts";
 import { matrixProduct } from "./tile.ts";
-import { defineTranspose } from "./transpose.ts";
 
 /** Bytes of columns that one item works on: they should stay in the second-level cache. */
 const COLUMN_BYTES = 128 * 1024;
@@ -28,7 +29,13 @@ export const inputGrad: Compile = (runtime, g) => {
   /** Of a group. */
   const weights = g.outputs * depth(g);
 
-  const { transpose, conv2dInputGrad } = runtime.compile<"conv2dInputGrad" | "transpose">((m) => {
+  const { move } = mover(runtime);
+  const transposition = merged([
+    { size: g.groups, from: weights, to: weights },
+    { size: depth(g), from: 1, to: g.outputs },
+    { size: g.outputs, from: depth(g), to: 1 },
+  ]);
+  const { conv2dInputGrad } = runtime.compile<"conv2dInputGrad">((m) => {
     // By this geometry planes of the result are copied as they are.
     const planes = { ...g, channels: g.outputs, image: g.positions, ...ONE_TO_ONE };
     const copy = copyPitch === 0 ? null : gatherColumns(m, planes, copyPitch);
@@ -42,7 +49,6 @@ export const inputGrad: Compile = (runtime, g) => {
       bias: false,
     });
     const scatter = direct ? null : scatterColumns(m, g, channels, pitch);
-    defineTranspose(m, "transpose", g.outputs, depth(g));
     m.kernel("conv2dInputGrad", [I32, I32, I32], (f, { begin, end, scratch }, gradients, weight, dx) => {
       f.for(begin, end, 1, (item) => {
         const block = f.let(item.remU(blocks));
@@ -72,7 +78,7 @@ export const inputGrad: Compile = (runtime, g) => {
     scratchBytes: (direct ? 0 : 4 * rows * pitch) + copyBytes,
     between: () => 4 * g.groups * weights,
     run(images, [gradient, weight], [dx, turned], scratch) {
-      runtime.launch(transpose, g.groups, weights, [weight!, turned!]);
+      move({ axes: transposition, from: 0, to: 0 }, weight!, turned!, 4);
       const integers = [gradient!, turned!, dx!];
       runtime.launch(conv2dInputGrad, images * g.groups * blocks, nanoseconds(g) / blocks, integers, [], scratch);
     },

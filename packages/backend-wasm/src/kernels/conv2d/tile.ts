@@ -62,7 +62,9 @@ export function matrixProduct(m: KernelModule<string>, product: MatrixProduct) {
   const deep = steps < depth;
   const widths = new Set([width, ...(deep ? product.columns.map((count) => count % width) : [])]);
   widths.delete(0);
-  const tiles = panels.map(({ height }) => new Map([...widths].map((w) => [w, tile(m, product, height, w)])));
+  const tiles = panels.map(
+    ({ height }) => new Map([...widths].map((w) => [w, tile(m, { ...product, deep }, height, w)])),
+  );
   const blockColumns = width * Math.max(1, Math.floor(BLOCK_BYTES / (4 * steps * width)));
   return m.function(null, [I32, I32, I32, I32, I32, I32], (f, a, b, c, bias, columns, list) => {
     const whole = f.let(deep ? columns.sub(columns.remU(width)) : columns);
@@ -105,10 +107,15 @@ const OPERANDS = ["a", "b", "c", "bias", "length", "before", "list"] as const;
 type Tile = Routine<(typeof OPERANDS)[number]>;
 
 /**
- * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, the depth before it, and the address
- * of the list. Its loop is as V8's register allocator likes it, one `k` in a turn.
+ * The micro-kernel: works on the addresses of `a`, `b`, `c` and `bias`, the bytes of `a` along its depth, the depth before it, which may be
+ * other than 0 where sums are `deep`, and the address of the list. Its loop is as V8's register allocator likes it, one `k` in a turn.
  */
-function tile(m: KernelModule<string>, product: MatrixProduct, height: number, width: number): Tile {
+export function tile(
+  m: KernelModule<string>,
+  product: Pick<MatrixProduct, "a" | "b" | "c" | "bias"> & { readonly deep: boolean },
+  height: number,
+  width: number,
+): Tile {
   const { a: aStride, b: bStride, c: cStride } = product;
   const across = Math.ceil(width / 4);
   const lanes = (v: number): number => Math.min(4, width - 4 * v);
@@ -122,7 +129,7 @@ function tile(m: KernelModule<string>, product: MatrixProduct, height: number, w
         sum.set(!product.bias ? F32x4.const(0) : v === 0 ? F32x4.loadSplat(bias, 4 * r) : sums[r]![0]!),
       );
     const goOn = (): void => each((sum, r, v) => sum.set(loadLanes(c, r * cStride.row + 16 * v, lanes(v))));
-    if (product.depth > MAX_DEPTH) f.if(before.eqz(), start, goOn);
+    if (product.deep) f.if(before.eqz(), start, goOn);
     else start();
     const row = vectors(f, across);
     const value = f.var(F32x4);

@@ -135,8 +135,16 @@ function defineTransposed(m: KernelModule<MoveName>, bytes: 4 | 8): void {
 /** The columns of two vectors of doubles. */
 const exchanged = ([a, b]: readonly F32x4[]): F32x4[] => [a!.shuffle(b!, [0, 1, 4, 5]), a!.shuffle(b!, [2, 3, 6, 7])];
 
-/** What moves elements between tensors at the addresses `x` and `y`. */
-export function mover(runtime: Runtime) {
+/** What moves elements between tensors at the addresses `x` and `y`; one for each runtime. */
+export function mover(runtime: Runtime): Mover {
+  const known = MOVERS.get(runtime) ?? newMover(runtime);
+  MOVERS.set(runtime, known);
+  return known;
+}
+const MOVERS = new WeakMap<Runtime, Mover>();
+type Mover = ReturnType<typeof newMover>;
+
+function newMover(runtime: Runtime) {
   const kernels = lazy(() => runtime.compile(defineMoves));
 
   /** The pieces of rows, or the rows of tiles, are in front even of the axes that are not there. */

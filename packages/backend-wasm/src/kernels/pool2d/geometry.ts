@@ -1,5 +1,7 @@
 import type { Shape, Window } from "@descent/core";
-import { F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { F32, F32x4, type FunctionBuilder, I32, type Var } from "../../assembler/index.ts";
+import { times } from "../idioms.ts";
+import { FOUR, type Lanes, ONE } from "../lanes.ts";
 
 /** The kernels of pools: for any window, and for those of 2×2 that halve an image. */
 export type PoolName = "maxPool" | "averagePool" | "maxPoolGrad" | "averagePoolGrad" | "halve" | "halveGrad";
@@ -13,6 +15,10 @@ export const GEOMETRY = {
   ...{ framedHeight: I32, framedWidth: I32 },
 } as const;
 export type Geometry = Readonly<Record<keyof typeof GEOMETRY, Var<I32>>>;
+
+/** What averages need beside them: whether padding counts, and a divisor in place of the sizes of windows; NaN where there is none. */
+export const AVERAGE = { ...GEOMETRY, countIncludePad: I32, divisor: F32 } as const;
+export type Average = Geometry & { readonly countIncludePad: I32; readonly divisor: F32 };
 
 /** A pool's parameters. */
 interface PoolSizes {
@@ -38,16 +44,16 @@ export function sizesOf(image: Shape, out: Shape, { kernel, stride, padding, dil
   };
 }
 
-/** Calls `vector` with the places of fours that cover `count` floats and overlap at the end, or `scalar` where there are fewer than four. */
-export function overFours(f: FunctionBuilder, count: I32, vector: (i: I32) => void, scalar: (i: I32) => void): void {
+/** Calls `body` with the places of fours that cover `count` floats and overlap at the end, or of ones where there are fewer than four. */
+export function overFours(f: FunctionBuilder, count: I32, body: (i: I32, lanes: Lanes) => void): void {
   f.if(
     count.geS(4),
     () => {
       const last = f.let(count.sub(4));
-      f.for(0, last, 4, vector);
-      vector(last);
+      f.for(0, last, 4, (i) => body(i, FOUR));
+      body(last, FOUR);
     },
-    () => f.for(0, count, 1, scalar),
+    () => f.for(0, count, 1, (i) => body(i, ONE)),
   );
 }
 
@@ -64,12 +70,7 @@ export function withStride(f: FunctionBuilder, stride: I32, body: (load: (addres
           const bytes = f.let(stride.shl(2));
           body((address) => {
             const at = f.let(address);
-            const [a, b, c, d] = [0, 1, 2, 3].map((k) => F32x4.loadOne(at.add(bytes.mul(k)))) as [
-              F32x4,
-              F32x4,
-              F32x4,
-              F32x4,
-            ];
+            const [a, b, c, d] = times(4, (k) => F32x4.loadOne(at.add(bytes.mul(k)))) as [F32x4, F32x4, F32x4, F32x4];
             return a.shuffle(b, [0, 4, 0, 4]).shuffle(c.shuffle(d, [0, 4, 0, 4]), [0, 1, 4, 5]);
           });
         },

@@ -1,8 +1,9 @@
-import { F32x4, type FunctionRef, I32, type Var } from "../../assembler/index.ts";
+import { type FunctionRef, I32 } from "../../assembler/index.ts";
 import type { KernelModule } from "../../kernel-module.ts";
 import type { Geometry } from "../conv2d/geometry.ts";
+import { tile } from "../conv2d/tile.ts";
 import { columnsOf, RegisterTile, routine, type TileShape } from "../gemm/micro-kernel.ts";
-import { increase, vectors } from "../idioms.ts";
+import { increase } from "../idioms.ts";
 import { PANEL, type Planes } from "./layout.ts";
 
 /**
@@ -17,35 +18,15 @@ export function multiply(
   products: Planes,
 ): FunctionRef {
   const { rows } = shape;
-  // As `RegisterTile`, but for the rows of the left operand, which lie apart.
+  const strides = { a: inputs, b: { k: 4 * PANEL }, c: products };
+  const product = tile(m, { ...strides, bias: false, deep: false }, rows, PANEL);
   return m.function(null, [I32, I32, I32, I32], (f, v, u, to, tiles) => {
-    const sums = vectors(f, rows * 2);
-    const [b0, b1, a] = vectors(f, 3) as [Var<F32x4>, Var<F32x4>, Var<F32x4>];
-    const [at, out, end] = [f.var(I32), f.var(I32), f.var(I32)];
     f.for(0, Math.ceil(outputs / PANEL), 1, () => {
-      at.set(v);
-      out.set(to);
+      const [a, c] = [f.let(v), f.let(to)];
       f.for(0, tiles, rows, () => {
-        const weight = f.let(u);
-        end.set(at.add(4 * channels));
-        for (const sum of sums) sum.set(F32x4.const(0));
-        f.loop((again) => {
-          b0.set(F32x4.load(weight));
-          b1.set(F32x4.load(weight, 16));
-          for (let row = 0; row < rows; row++) {
-            a.set(F32x4.loadSplat(at, row * inputs.row));
-            for (const [i, b] of [b0, b1].entries()) {
-              const sum = sums[2 * row + i]!;
-              sum.set(f.madd(a, b, sum));
-            }
-          }
-          increase(weight, 4 * PANEL);
-          increase(at, 4);
-          again(at.ne(end));
-        });
-        for (const [i, sum] of sums.entries()) f.store(out, sum, (i >> 1) * products.row + 16 * (i & 1));
-        increase(at, rows * inputs.row - 4 * channels);
-        increase(out, rows * products.row);
+        product(f, { a, b: u, c, bias: 0, length: 4 * channels, before: 0, list: 0 });
+        increase(a, rows * inputs.row);
+        increase(c, rows * products.row);
       });
       increase(u, 4 * PANEL * channels);
       increase(to, 4 * PANEL);
