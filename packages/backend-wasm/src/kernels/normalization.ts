@@ -16,10 +16,8 @@ interface NormAttrs {
   readonly eps: number;
   /** The shape of weight and bias beside `x`. */
   readonly affine: Shape;
-}
-interface NormGradAttrs extends NormAttrs {
-  /** Which of the gradients of `x`, weight and bias are wanted. */
-  readonly needs: readonly boolean[];
+  /** Which of the gradients of `x`, weight and bias are wanted, backward. */
+  readonly needs?: readonly boolean[];
 }
 
 /** Nanoseconds that an element takes in one pass. */
@@ -39,31 +37,28 @@ export function normalization(runtime: Runtime) {
   const batchNorm = lazy(() => runtime.compile(defineBatchNorm));
   const layerNorm = lazy(() => runtime.compile(defineLayerNorm));
 
-  /** Runs a kernel on the channels of `x`, whole or in parts. */
-  function onChannels(
-    name: "batchNorm" | "batchNormGrad",
-    operands: readonly (X | null)[],
-    { shape }: X,
-    wanted: readonly boolean[],
-    out: readonly Spec[],
-    eps: number,
-  ): Block[] {
-    const [outer, kept] = shape as readonly [number, number];
-    const inner = sizeOf(shape.slice(2));
-    const by = partition(outer, kept, inner, CHANNELS);
-    const cost = (2 * COST * outer * inner) / by.parts;
-    const isWhole = by.parts === 1;
-    const steps: readonly BatchNormKernel[] = isWhole ? [name] : [`${name}Sums`, `${name}Results`];
-    const sizes = [...out.map(bytesOf), ...(isWhole ? [] : [by.parts * kept * PARTIAL_BYTES])];
-    const blocks = pager.run(name, present(operands), sizes, (from, to) => {
-      const addresses = [...inPlaces(from, operands), ...inPlaces(to, wanted)];
-      const division = [...partitioned(outer, kept, inner, by), by.parts, to[out.length] ?? 0];
-      for (const step of steps)
-        runtime.launch(batchNorm()[step], kept * by.parts, cost, [...addresses, ...division], [eps]);
-    });
-    if (!isWhole) pager.free(blocks.pop()!);
-    return blocks;
-  }
+  /** A kernel on the channels of an operand, whole or in parts. */
+  const onChannels =
+    (name: "batchNorm" | "batchNormGrad", ofX: 0 | 1) =>
+    (operands: readonly (X | null)[], { eps, needs = ALL }: NormAttrs, out: readonly Spec[]): Block[] | null => {
+      const { shape } = operands[ofX]!;
+      const [outer, kept] = shape as readonly [number, number];
+      const inner = sizeOf(shape.slice(2));
+      if (!isSupported(operands[ofX]!) || inner < LEAST_PLANE) return null;
+      const by = partition(outer, kept, inner, CHANNELS);
+      const cost = (2 * COST * outer * inner) / by.parts;
+      const sizes = out.map(bytesOf);
+      if (by.parts > 1) sizes.push(by.parts * kept * PARTIAL_BYTES);
+      const steps: readonly BatchNormKernel[] = by.parts > 1 ? [`${name}Sums`, `${name}Results`] : [name];
+      const blocks = pager.run(name, present(operands), sizes, (from, to) => {
+        const addresses = [...inPlaces(from, operands), ...inPlaces(to, needs)];
+        const division = [...partitioned(outer, kept, inner, by), by.parts, to[out.length] ?? 0];
+        for (const step of steps)
+          runtime.launch(batchNorm()[step], kept * by.parts, cost, [...addresses, ...division], [eps]);
+      });
+      for (const block of blocks.splice(out.length)) pager.free(block);
+      return blocks;
+    };
 
   /** Runs a kernel on rows of `size` floats; `body` also gets the addresses of as many ones and zeros, for want of weight and bias. */
   function onRows(
@@ -81,15 +76,8 @@ export function normalization(runtime: Runtime) {
   }
 
   return {
-    batchNorm: (operands: Affine, { eps }: NormAttrs, out: readonly Spec[]) =>
-      isSupported(operands[0]) && sizeOf(operands[0].shape.slice(2)) >= LEAST_PLANE
-        ? onChannels("batchNorm", operands, operands[0], ALL, out, eps)
-        : null,
-
-    batchNormGrad: (operands: Backward, { eps, needs }: NormGradAttrs, out: readonly Spec[]) =>
-      isSupported(operands[1]) && sizeOf(operands[1].shape.slice(2)) >= LEAST_PLANE
-        ? onChannels("batchNormGrad", operands, operands[1], needs, out, eps)
-        : null,
+    batchNorm: onChannels("batchNorm", 0),
+    batchNormGrad: onChannels("batchNormGrad", 1),
 
     layerNorm(operands: Affine, { eps, affine }: NormAttrs, out: readonly Spec[]) {
       const [x] = operands;
@@ -102,7 +90,7 @@ export function normalization(runtime: Runtime) {
       });
     },
 
-    layerNormGrad(operands: Backward, { eps, affine, needs }: NormGradAttrs, out: readonly Spec[]) {
+    layerNormGrad(operands: Backward, { eps, affine, needs = ALL }: NormAttrs, out: readonly Spec[]) {
       const [, x] = operands;
       if (!isSupported(x)) return null;
       const size = sizeOf(affine);

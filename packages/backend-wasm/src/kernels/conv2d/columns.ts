@@ -2,7 +2,7 @@ import { F32, F32x4, type FunctionBuilder, I32 } from "../../assembler/index.ts"
 import type { KernelModule } from "../../kernel-module.ts";
 import { increase } from "../idioms.ts";
 import { type Geometry, imagePixels, visible } from "./geometry.ts";
-import { eachElement, eachVector, lastLanes, type Place } from "./lanes.ts";
+import { eachElement, eachVector, type Place } from "./lanes.ts";
 
 // Columns are the image as the kernel sees it: row (channel, i, j) has what element (i, j) of the kernel sees from every position (im2col).
 // Rows of the result are copied one by one, as shifted pieces of rows of the image with zeros for the padding, which are constants here.
@@ -114,40 +114,21 @@ function gather(
 
 /** Adds `length` floats to floats that are `stride` floats apart. */
 function scatter(f: FunctionBuilder, to: I32, from: I32, length: number, stride: number): void {
-  if (stride === 1 && length >= 4) {
-    addRow(f, to, from, length);
-    return;
-  }
-  const spread = stride === 2 ? Math.max(0, 4 * Math.floor((length - 1) / 4)) : 0;
-  // Of the second vector's targets the last is none, but the next element's predecessor.
-  eachVector(f, spread, (i, at) => {
-    const target = at(to, 2);
+  const add = (target: I32, offset: number, value: F32x4): void =>
+    f.store(target, F32x4.load(target, offset).add(value), offset);
+  // Of the second of two vectors' targets at stride 2 the last is none, but the next element's predecessor.
+  const whole = stride > 2 ? 0 : Math.max(0, 4 * Math.floor((length + 1 - stride) / 4));
+  eachVector(f, whole, (i, at) => {
     const value = f.let(F32x4.load(at(from), 4 * i));
-    const zero = F32x4.const(0);
-    f.store(target, F32x4.load(target, 8 * i).add(value.shuffle(zero, [0, 4, 1, 5])), 8 * i);
-    f.store(target, F32x4.load(target, 8 * i + 16).add(value.shuffle(zero, [2, 6, 3, 7])), 8 * i + 16);
-  });
-  eachElement(f, length - spread, (i, at) => {
     const target = at(to, stride);
-    const value = F32.load(at(from), 4 * (spread + i));
-    const offset = 4 * stride * (spread + i);
-    f.store(target, F32.load(target, offset).add(value), offset);
+    if (stride === 1) add(target, 4 * i, value);
+    else
+      for (const half of [0, 1] as const)
+        add(target, 8 * i + 16 * half, value.shuffle(F32x4.const(0), half ? [2, 6, 3, 7] : [0, 4, 1, 5]));
   });
-}
-
-/** Adds `length` ≥ 4 floats to as many. */
-function addRow(f: FunctionBuilder, to: I32, from: I32, length: number): void {
-  const sum = (index: number, fresh: number) =>
-    f.let(F32x4.load(to, 4 * index).add(lastLanes(F32x4.load(from, 4 * index), fresh)));
-  const whole = 4 * Math.floor(length / 4);
-  if (whole < length) {
-    // The last vector reaches back into the one before: both are read before either is written, as memory that was just written cannot be
-    // read at another offset for a while, and the one before is written last, since it has the sums.
-    const [last, before] = [sum(length - 4, length - whole), sum(whole - 4, 4)];
-    f.store(to, last, 4 * (length - 4));
-    f.store(to, before, 4 * (whole - 4));
-  }
-  eachVector(f, whole < length ? whole - 4 : whole, (i, at) =>
-    f.store(at(to), F32x4.load(at(to), 4 * i).add(F32x4.load(at(from), 4 * i)), 4 * i),
-  );
+  eachElement(f, length - whole, (i, at) => {
+    const target = at(to, stride);
+    const offset = 4 * stride * (whole + i);
+    f.store(target, F32.load(target, offset).add(F32.load(at(from), 4 * (whole + i))), offset);
+  });
 }

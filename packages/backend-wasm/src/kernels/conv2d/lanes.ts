@@ -15,12 +15,6 @@ export function storeLanes(f: FunctionBuilder, address: I32, value: Var<F32x4>, 
   else for (let lane = 0; lane < count; lane++) f.store(address, value.lane(lane), offset + 4 * lane);
 }
 
-/** `value` with zeros in all but the last `count` lanes. */
-export function lastLanes(value: F32x4, count: number): F32x4 {
-  if (count === 4) return value;
-  return value.shuffle(F32x4.const(0), [4, count > 2 ? 1 : 4, count > 1 ? 2 : 4, 3]);
-}
-
 /** The sum of the lanes of each of up to four vectors, and zeros. */
 export function sumEach(f: FunctionBuilder, vectors: readonly F32x4[]): F32x4 {
   const [a, b, c, d] = times(4, (i) => vectors[i] ?? F32x4.const(0)) as [F32x4, F32x4, F32x4, F32x4];
