@@ -180,11 +180,11 @@ describe("bad operands", () => {
     ],
     [
       () => convolution(ones([1, 2, 5]), ones([3, 1, 2]), null, moves(1)),
-      "conv1d: the channels of the input [1,2,5] and the weight [3,1,2] do not fit 1 group(s); the input needs 1 channels, and groups must divide the outputs",
+      "conv1d: the channels of the input [1,2,5] and the weight [3,1,2] do not fit 1 group(s); the input needs 1 channels, and groups must divide 3",
     ],
     [
       () => convolution(ones([1, 2, 5]), ones([3, 2, 2]), ones([2]), moves(1)),
-      "conv1d: the bias [2] must have the 3 outputs of the weight [3,2,2]; pass a bias of shape [3] or null",
+      "conv1d: the bias [2] must have the 3 outputs of the weight; pass a bias of shape [3] or null",
     ],
     [
       () => convolution(ones([1, 2, 1]), ones([3, 2, 2]), null, moves(1)),
@@ -200,11 +200,11 @@ describe("bad operands", () => {
     ],
     [
       () => transpose([1, 2, 3], [3, 1, 2]),
-      "convTranspose1d: the channels of the input [1,2,3] and the weight [3,1,2] do not fit 1 group(s); the input needs 3 channels, which groups must divide",
+      "convTranspose1d: the channels of the input [1,2,3] and the weight [3,1,2] do not fit 1 group(s); the input needs 3 channels, and groups must divide 3",
     ],
     [
       () => transpose([1, 2, 3], [2, 2, 2], {}, [2, 1]),
-      "convTranspose1d: the bias [2,1] must have the 2 outputs of the weight [2,2,2]",
+      "convTranspose1d: the bias [2,1] must have the 2 outputs of the weight",
     ],
     [
       () => transpose([1, 2, 3, 3], [2, 1, 2, 2], { outputPadding: [1, 0], stride: [1, 2] }),

@@ -1,12 +1,13 @@
-import type { Context } from "../apply.ts";
-import { DTypeError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { composite, floating, type Op, primitive, sameDType } from "../op.ts";
+import { composite, floating, primitive, sameDType } from "../op.ts";
 import { broadcastShapes, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { add, relu, reluGrad } from "./elementwise.ts";
-import { expand, flatten, reshape, unsqueeze } from "./movement.ts";
-import { sum, unbroadcast } from "./sum.ts";
+import { type Affine, type AffineShapes, affine, checkBias } from "./affine.ts";
+import { relu, reluGrad } from "./elementwise.ts";
+import { flatten, reshape, unsqueeze } from "./movement.ts";
+import { arithmeticDType } from "./pointwise.ts";
+import { unbroadcast } from "./sum.ts";
 
 interface Flags {
   readonly transposeA: boolean;
@@ -20,11 +21,7 @@ const matmulOp = primitive<[a: Tensor, b: Tensor], Flags>({
     if (a.length === 2 && b.length === 2) return product;
     return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), ...product];
   },
-  dtype: (dtypes) => {
-    const dtype = sameDType("matmul", dtypes);
-    if (dtype === "bool") throw new DTypeError("matmul", "bool has no arithmetic", 'convert it with .to("float32")');
-    return dtype;
-  },
+  dtype: (dtypes) => arithmeticDType("matmul", sameDType("matmul", dtypes)),
   kernel: (backend, [a, b], { transposeA, transposeB }, [out]) => [backend.matmul(a, b, transposeA, transposeB, out!)],
   saves: ["others"],
   vjp: [
@@ -92,81 +89,40 @@ function matmulVector(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boo
   return reshape(y, [...lead, ...(row ? [] : [y.shape.at(-2)!]), ...(column ? [] : [y.shape.at(-1)!])]);
 }
 
-type Linear = [x: Tensor, weight: Tensor, bias: Tensor | null];
-
-function linearShape([x, weight, bias]: readonly [x: Shape, weight: Shape, bias: Shape | null]): Shape {
+function linearShape([x, weight, bias]: AffineShapes): Shape {
   if (x.length === 0 || weight.length !== 2 || x.at(-1) !== weight[1])
     throw new ShapeError(
       "linear",
       `the input ${show(x)} must end in the ${weight[1]} features of the weight ${show(weight)}`,
       `give the layer ${x.at(-1)} input features, or reshape() what comes before it`,
     );
-  if (bias !== null && (bias.length !== 1 || bias[0] !== weight[0]))
-    throw new ShapeError(
-      "linear",
-      `the bias ${show(bias)} must have the ${weight[0]} outputs of the weight ${show(weight)}`,
-      `pass a bias of shape [${weight[0]}] or null`,
-    );
+  checkBias("linear", bias, weight[0]!);
   return x.with(-1, weight[0]!);
 }
 
-function linearGrads(g: Tensor, { inputs: [x, weight], needs }: Context<Linear, void>): (Tensor | null)[] {
-  const dx = needs[0] ? matmul(g, weight) : null;
-  if (!needs[1]) return [dx, null, needs[2] ? sum(rows(g), 0) : null];
-  const [dw, db = null] = linearWeightGrad([x, g], { bias: needs[2]! });
-  return [dx, dw!, db];
-}
-
-const linearOp: Op<Linear> = composite({
-  name: "linear",
+const { op: linearOp, gradients } = affine<object>("linear", {
   shape: linearShape,
-  dtype: floating("linear"),
-  decompose: ([x, weight, bias]) => {
-    const y = matmul(x, weight, false, true);
-    return bias === null ? y : add(y, bias);
-  },
-  saves: ["others"],
-  vjp: linearGrads,
+  product: (x, weight) => matmul(x, weight, false, true),
+  inputGrad: (g, weight) => matmul(g, weight),
+  weightGrad: (x, g) => matmul(rows(g), rows(x), true),
+  trailing: [],
 });
 
-const linearReluOp = composite<Linear>({
+const linearReluOp = composite<Affine, object>({
   name: "linearRelu",
   shape: linearShape,
   dtype: floating("linear"),
-  decompose: (inputs) => relu(linearOp(inputs)),
+  decompose: (inputs, attrs) => relu(linearOp(inputs, attrs)),
   saves: ["others", "output"],
-  vjp: (g, context) => linearGrads(reluGrad([g, context.output]), context),
-});
-
-interface WeightGradAttrs {
-  /** Whether the gradient of the bias is wanted too, as a second output. */
-  readonly bias: boolean;
-}
-
-const linearWeightGrad: Op<[x: Tensor, g: Tensor], WeightGradAttrs, readonly Tensor[]> = composite({
-  name: "linearWeightGrad",
-  outputs: ([x, g], [dtype], { bias }) => {
-    const dw = { shape: [g.at(-1)!, x.at(-1)!], dtype };
-    return bias ? [dw, { shape: [g.at(-1)!], dtype }] : [dw];
-  },
-  decompose: ([x, g], { bias }) => {
-    const dw = matmul(rows(g), rows(x), true);
-    return bias ? [dw, sum(rows(g), 0)] : [dw];
-  },
-  saves: ["others"],
-  vjp: (_, { inputs: [x, g], grads: [gw, gb = null], needs, specs }) => {
-    return [
-      needs[0] && gw != null ? matmul(g, gw) : null,
-      needs[1] ? (gw == null ? expand(gb!, specs[1]!.shape) : linearOp([x, gw, gb])) : null,
-    ];
-  },
+  vjp: (g, context) => gradients(reluGrad([g, context.output]), context),
 });
 
 const rows = (x: Tensor): Tensor => (x.ndim === 2 ? x : x.ndim === 1 ? unsqueeze(x, 0) : flatten(x, 0, -2));
 
 /** `x · weightᵀ + bias` over the last axis: `[…, in]`, `[out, in]`, `[out]` → `[…, out]`. */
-export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => linearOp([x, weight, bias]);
+export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor =>
+  linearOp([x, weight, bias], {});
 
 /** `max(linear(x, weight, bias), 0)`, for backends that compute it in one go. */
 export const linearRelu = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor =>
-  linearReluOp([x, weight, bias]);
+  linearReluOp([x, weight, bias], {});

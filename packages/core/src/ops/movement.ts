@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import { type Op, primitive } from "../op.ts";
 import {
+  broadcastStrides,
   checkShape,
   normalizeAxes,
   normalizeAxis,
@@ -21,6 +22,14 @@ export const gatherView: Op<[x: Tensor], View> = primitive({
   kernel: (backend, [x], view, [out]) => [backend.gatherView(x, view, out!)],
   vjp: [(g, { specs, attrs }) => scatterView([g], { view: attrs, shape: specs[0]!.shape })],
 });
+
+/** @internal What a view sees: nothing but another shape of `x` where that is all of it, in order. */
+export function strided(x: Tensor, view: View): Tensor {
+  const { shape, strides } = view;
+  const inOrder = stridesOf(shape);
+  const all = sizeOf(shape) === x.numel() && shape.every((size, i) => size === 1 || strides[i] === inOrder[i]);
+  return all ? reshape(x, shape) : gatherView([x], shape.includes(0) ? { ...view, offset: 0 } : view);
+}
 
 /** @internal `out = 0; out[view(i)] += x[i]`, the adjoint of `gatherView`. */
 export const scatterView: Op<[x: Tensor], { view: View; shape: Shape }> = primitive({
@@ -101,9 +110,8 @@ export function permute(x: Tensor, ...dims: number[] | [readonly number[]]): Ten
       `[${dims}] does not name each axis of ${show(x.shape)} once`,
       `name ${x.ndim} different axes`,
     );
-  if (order.every((axis, i) => axis === i)) return x;
   const strides = stridesOf(x.shape);
-  return gatherView([x], { shape: order.map((i) => x.shape[i]!), strides: order.map((i) => strides[i]!), offset: 0 });
+  return strided(x, { shape: order.map((i) => x.shape[i]!), strides: order.map((i) => strides[i]!), offset: 0 });
 }
 
 /** Two axes exchanged. */
@@ -125,13 +133,8 @@ export function expand(x: Tensor, shape: Shape): Tensor {
       `${show(x.shape)} does not stretch to ${show(shape)}`,
       "only axes of size 1 stretch",
     );
-  if (sameShape(checkShape("expand", sizes), x.shape)) return x;
-  const strides = stridesOf(x.shape);
-  return gatherView([x], {
-    shape: sizes,
-    strides: sizes.map((_, i) => (i < lead || x.shape[i - lead] === 1 ? 0 : strides[i - lead]!)),
-    offset: 0,
-  });
+  checkShape("expand", sizes);
+  return strided(x, { shape: sizes, strides: broadcastStrides(x.shape, sizes), offset: 0 });
 }
 
 /** The order of elements reversed along `dims`. */

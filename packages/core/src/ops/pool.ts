@@ -1,17 +1,17 @@
+import { isFloat } from "../dtype.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { composite, type Op } from "../op.ts";
-import { type Shape, show } from "../shape.ts";
+import { type Shape, show, sizeOf } from "../shape.ts";
 import { noGrad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
-import { arange, onesLike, tensor } from "./creation.ts";
-import { div, eq, mul, where } from "./elementwise.ts";
-import { expand, gatherView, reshape, unsqueeze } from "./movement.ts";
+import { arange, tensor } from "./creation.ts";
+import { div, eq, mul } from "./elementwise.ts";
+import { expand, reshape, unsqueeze } from "./movement.ts";
+import { pad } from "./pad.ts";
 import { amax, argmax } from "./reduce.ts";
 import { sum } from "./sum.ts";
-import { AXES, foldWindows, frame, type Pair, positions, type Window, type WindowAxis, windowView } from "./windows.ts";
-
-const ORDER: readonly WindowAxis[] = ["N", "C", "oh", "ow", "kh", "kw"];
+import { AXES, addWindows, type Pair, positions, readWindows, type Window } from "./windows.ts";
 
 /** @internal Checks images with one to three axes and a window over them, and returns the shape of the result. */
 export function pooledShape(op: string, x: Shape, window: Window<Shape>): Shape {
@@ -27,44 +27,29 @@ export function pooledShape(op: string, x: Shape, window: Window<Shape>): Shape 
   return [x[0]!, x[1]!, ...positions(op, x, window)];
 }
 
-/** `[N, C, H, W]` → `[N, C, oh, ow, kh·kw]`: what each window sees. */
-function seen(x: Tensor, window: Window): Tensor {
-  const count = positions("pool", x.shape, window);
-  return within(frame(x, window, count), window, count);
+/** @internal `[N, C, H, W]` → `[N, C, oh, ow, kh·kw]`: what each window sees. */
+export function seen(x: Tensor, window: Window<Shape>, frame?: typeof padLeast): Tensor {
+  const y = readWindows(x, window, "NCok", frame);
+  return reshape(y, [...y.shape.slice(0, x.ndim), sizeOf(window.kernel)]);
 }
 
-/** What each window sees of an image that has its frame. */
-function within(image: Tensor, window: Window, count: Pair): Tensor {
-  const view = windowView(image.shape, window, count, ORDER);
-  return reshape(gatherView([image], view), [...view.shape.slice(0, 4), window.kernel[0] * window.kernel[1]]);
-}
+/** A frame that no window chooses from. */
+const padLeast = (x: Tensor, frame: readonly Pair[]): Tensor =>
+  pad(x, frame.toReversed().flat(), { value: isFloat(x.dtype) ? Number.NEGATIVE_INFINITY : -(2 ** 31) });
 
-/** The adjoint of `seen`. */
-function unseen(parts: Tensor, image: Shape, window: Window): Tensor {
-  const count: Pair = [parts.shape[2]!, parts.shape[3]!];
-  return foldWindows(reshape(parts, [...parts.shape.slice(0, 4), ...window.kernel]), image, window, count, ORDER);
-}
-
-/** What each window sees, where the frame counts as −∞. */
-function seenOrLeast(x: Tensor, window: Window): Tensor {
-  const count = positions("maxPool2d", x.shape, window);
-  const image = frame(x, window, count);
-  const values = within(image, window, count);
-  return image === x ? values : where(eq(seen(onesLike(x), window), 0), Number.NEGATIVE_INFINITY, values);
+/** @internal Whether an element is the first largest one that its window sees. */
+export function isWinner(x: Tensor, window: Window<Shape>): Tensor {
+  const values = seen(x, window, padLeast);
+  return eq(argmax(values, -1, { keepdim: true }), arange(0, values.shape.at(-1)!, 1, { backend: x.backend }));
 }
 
 /** One at the first largest element of each window, zero elsewhere. */
-const winners = (x: Tensor, window: Window): Tensor =>
-  noGrad(() => {
-    const values = seenOrLeast(x, window);
-    const first = unsqueeze(argmax(values, -1), -1);
-    return cast(eq(first, arange(0, values.shape.at(-1)!)), x.dtype);
-  });
+const winners = (x: Tensor, window: Window): Tensor => noGrad(() => cast(isWinner(x, window), x.dtype));
 
 const maxPool2dOp: Op<[x: Tensor], Window> = composite({
   name: "maxPool2d",
   shape: ([x], window) => pooledShape("maxPool2d", x, window),
-  decompose: ([x], window) => amax(seenOrLeast(x, window), -1),
+  decompose: ([x], window) => amax(seen(x, window, padLeast), -1),
   saves: ["inputs"],
   vjp: [(g, { inputs: [x], attrs }) => maxPool2dInputGrad([g, x], attrs)],
 });
@@ -72,7 +57,7 @@ const maxPool2dOp: Op<[x: Tensor], Window> = composite({
 const maxPool2dInputGrad: Op<[g: Tensor, x: Tensor], Window> = composite({
   name: "maxPool2dInputGrad",
   shape: ([, x]) => x,
-  decompose: ([g, x], window) => unseen(mul(unsqueeze(g, -1), winners(x, window)), x.shape, window),
+  decompose: ([g, x], window) => addWindows(mul(unsqueeze(g, -1), winners(x, window)), x.shape, window, "NCok"),
   saves: ["input1"],
   vjp: [(gg, { inputs: [, x], attrs }) => maxPool2dPick([gg, x], attrs), () => null],
 });
@@ -109,21 +94,20 @@ const avgPool2dInputGrad: Op<[g: Tensor], AvgWindow & { readonly image: Shape }>
   shape: (_, { image }) => image,
   decompose: ([g], { image, ...window }) => {
     const share = unsqueeze(div(g, divisor(g, image, window)), -1);
-    return unseen(expand(share, [...g.shape, window.kernel[0] * window.kernel[1]]), image, window);
+    return addWindows(expand(share, [...g.shape, sizeOf(window.kernel)]), image, window, "NCok");
   },
-  vjp: [(gg, { attrs: { image, ...window } }) => avgPool2dOp([gg], window)],
+  vjp: [(gg, { attrs }) => avgPool2dOp([gg], attrs)],
 });
 
 /** The number of elements in each window: a number, or `[oh, ow]` where windows at the border count fewer. */
 function divisor(like: Tensor, image: Shape, window: AvgWindow): Tensor | number {
   if (window.divisorOverride !== null) return window.divisorOverride;
-  const count = positions("avgPool2d", image, window);
-  const [rows, columns] = ([0, 1] as const).map((axis) =>
-    Array.from({ length: count[axis] }, (_, i) => {
+  const [rows, columns] = positions("avgPool2d", image, window).map((count, axis) =>
+    Array.from({ length: count }, (_, i) => {
       const size = image[axis + 2]!;
-      const pad = window.padding[axis];
-      const start = i * window.stride[axis] - pad;
-      const end = Math.min(start + window.kernel[axis], size + pad);
+      const pad = window.padding[axis]!;
+      const start = i * window.stride[axis]! - pad;
+      const end = Math.min(start + window.kernel[axis]!, size + pad);
       return window.countIncludePad ? end - start : Math.min(end, size) - Math.max(start, 0);
     }),
   ) as [number[], number[]];

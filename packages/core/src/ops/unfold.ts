@@ -2,8 +2,8 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { normalizeAxis, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { gatherView, reshape } from "./movement.ts";
-import { foldWindows, frame, type Pair, positions, type Window, type WindowAxis, windowView } from "./windows.ts";
+import { reshape, strided } from "./movement.ts";
+import { addWindows, type Pair, positions, readWindows, type Window } from "./windows.ts";
 
 /**
  * The windows of `size` elements along `dim`, `step` apart: the axis counts windows, and a new last axis holds their elements. What
@@ -19,38 +19,30 @@ export function unfold(x: Tensor, dim: number, size: number, step: number): Tens
     );
   const strides = stridesOf(x.shape);
   const count = Math.floor((x.shape[axis]! - size) / step) + 1;
-  return gatherView([x], {
+  return strided(x, {
     shape: [...x.shape.with(axis, count), size],
     strides: [...strides.with(axis, strides[axis]! * step), strides[axis]!],
     offset: 0,
   });
 }
 
-const ORDER: readonly WindowAxis[] = ["N", "C", "kh", "kw", "oh", "ow"];
-
 /** What a window sees of images `[N, C, H, W]`, one column for each position: `[N, C·kh·kw, oh·ow]`. */
 export function im2col(x: Tensor, window: Window): Tensor {
   if (x.ndim !== 4) throw new ShapeError("unfold", `expected images [N,C,H,W], got ${show(x.shape)}`);
   const count = positions("unfold", x.shape, window);
-  return scope(() => {
-    const image = frame(x, window, count);
-    const seen = gatherView([image], windowView(image.shape, window, count, ORDER));
-    return reshape(seen, [x.shape[0]!, x.shape[1]! * sizeOf(window.kernel), sizeOf(count)]);
-  });
+  const shape = [x.shape[0]!, x.shape[1]! * sizeOf(window.kernel), sizeOf(count)];
+  return scope(() => reshape(readWindows(x, window, "NCko"), shape));
 }
 
 /** The adjoint of `im2col`: columns `[N, C·kh·kw, oh·ow]` added up to images `[N, C, H, W]` of the given height and width. */
 export function col2im(columns: Tensor, size: Pair, window: Window): Tensor {
   const { shape } = columns;
-  const count = positions("fold", size, window);
+  const count = sizeOf(positions("fold", size, window));
   const width = sizeOf(window.kernel);
-  if (shape.length !== 3 || shape[1]! % width !== 0 || shape[2] !== sizeOf(count))
+  if (shape.length !== 3 || shape[1]! % width !== 0 || shape[2] !== count)
     throw new ShapeError(
       "fold",
-      `expected columns [N,C·${width},${sizeOf(count)}] for an image ${show(size)}, got ${show(shape)}`,
+      `expected columns [N,C·${width},${count}] for an image ${show(size)}, got ${show(shape)}`,
     );
-  const image = [shape[0]!, shape[1]! / width, ...size];
-  return scope(() =>
-    foldWindows(reshape(columns, [image[0]!, image[1]!, ...window.kernel, ...count]), image, window, count, ORDER),
-  );
+  return scope(() => addWindows(columns, [shape[0]!, shape[1]! / width, ...size], window, "NCko"));
 }

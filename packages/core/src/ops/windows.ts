@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Shape, show, stridesOf, type View } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { narrow, padZeros, scatterView } from "./movement.ts";
+import { narrow, padZeros, reshape, scatterView, strided } from "./movement.ts";
 
 /** The last axes of images with one, two or three of them, as messages show them. */
 export const AXES: readonly string[] = ["", "L", "H,W", "D,H,W"];
@@ -19,8 +19,18 @@ export interface Window<S extends Shape = Pair> {
   readonly ceilMode?: boolean;
 }
 
-/** Rows (and columns) of zeros before and after the image, so that every window lies inside. */
-type Frame = readonly (readonly [before: number, after: number])[];
+/** The window over two axes of several; one that does not exist is not looked at. */
+export function planes<W extends Window<Shape>>(window: W, i: number, j: number): W & Window {
+  const two = (sizes: Shape, filler: number): Pair => [sizes.at(i) ?? filler, sizes.at(j) ?? filler];
+  const { kernel, stride, padding, dilation } = window;
+  return {
+    ...window,
+    kernel: two(kernel, 1),
+    stride: two(stride, 1),
+    padding: two(padding, 0),
+    dilation: two(dilation, 1),
+  };
+}
 
 /** Throws unless the sizes of a window are integers in their ranges. */
 export function checkWindow(op: string, { kernel, stride, padding, dilation }: Window<Shape>): void {
@@ -35,75 +45,72 @@ export function checkWindow(op: string, { kernel, stride, padding, dilation }: W
 }
 
 /** Checks a window and returns how many positions it has along each of the last axes of an image. */
-export function positions<S extends Shape = Pair>(op: string, image: Shape, window: Window<S>): S {
-  const { kernel, stride, padding, dilation } = window;
+export function positions<S extends Shape>(op: string, image: Shape, window: Window<S>): S {
   checkWindow(op, window);
-  const counts = kernel.map((width, axis) => {
-    const size = image.at(axis - kernel.length)!;
-    const reach = dilation[axis]! * (width - 1) + 1;
-    const room = size + 2 * padding[axis]! - reach;
-    const count = (window.ceilMode ? Math.ceil : Math.floor)(room / stride[axis]!) + 1;
-    // A window that begins beyond the image and its left padding would see nothing.
-    const outside = window.ceilMode && (count - 1) * stride[axis]! >= size + padding[axis]!;
-    return outside ? count - 1 : count;
-  });
-  if (counts.some((count) => count <= 0))
+  const counts = countsOf(image, window);
+  if (counts.some((count) => count <= 0)) {
+    const { kernel, dilation, padding } = window;
     throw new ShapeError(
       op,
       `the kernel ${show(kernel)} (dilation ${show(dilation)}) is larger than the image ${show(image)} with padding ${show(padding)}`,
       "use a larger image, more padding or a smaller kernel",
     );
-  return counts as unknown as S;
+  }
+  return counts;
 }
 
-/** The image with zeros around, as large as its windows need. */
-export const frame = (x: Tensor, window: Window, count: Pair): Tensor => padZeros(x, frameOf(x.shape, window, count));
-
-/** The zeros around an image that its windows need. */
-export function frameOf<S extends Shape = Pair>(
-  image: Shape,
-  { kernel, stride, padding, dilation }: Window<S>,
-  count: S,
-): Frame {
-  return kernel.map((width, axis) => {
-    const end = (count[axis]! - 1) * stride[axis]! + dilation[axis]! * (width - 1) + 1;
+const countsOf = <S extends Shape>(image: Shape, { kernel, stride, padding, dilation, ceilMode }: Window<S>): S =>
+  kernel.map((width, axis) => {
     const size = image.at(axis - kernel.length)!;
-    return [padding[axis]!, Math.max(padding[axis]!, end - padding[axis]! - size)];
+    const room = size + 2 * padding[axis]! - dilation[axis]! * (width - 1) - 1;
+    const count = (ceilMode ? Math.ceil : Math.floor)(room / stride[axis]!) + 1;
+    // A window that begins beyond the image and its left padding would see nothing.
+    const outside = ceilMode && (count - 1) * stride[axis]! >= size + padding[axis]!;
+    return outside ? count - 1 : count;
+  }) as unknown as S;
+
+/** Rows (and columns, …) of zeros before and after an image, so that every window lies inside. */
+export function frameOf(image: Shape, window: Window<Shape>): readonly Pair[] {
+  const { kernel, stride, padding, dilation } = window;
+  return countsOf(image, window).map((count, axis) => {
+    const end = (count - 1) * stride[axis]! + dilation[axis]! * (kernel[axis]! - 1) + 1;
+    const pad = padding[axis]!;
+    return [pad, Math.max(pad, end - pad - image.at(axis - kernel.length)!)];
   });
 }
 
-/** The windows of a framed image `[N, C, H, W]` as a view with the named axes, in any order. */
-export function windowView(
-  image: Shape,
-  { kernel, stride, dilation }: Window,
-  count: Pair,
-  order: readonly WindowAxis[],
-): View {
-  const [n, c, h, w] = stridesOf(image) as [number, number, number, number];
-  const axes: Record<WindowAxis, Pair> = {
-    N: [image[0]!, n],
-    C: [image[1]!, c],
-    kh: [kernel[0], h * dilation[0]],
-    kw: [kernel[1], w * dilation[1]],
-    oh: [count[0], h * stride[0]],
-    ow: [count[1], w * stride[1]],
+/**
+ * What windows see of images, as axes in this order: images, channels, those of the kernel, those of its positions, of which `h` is the
+ * first and `w` the others.
+ */
+export type WindowOrder = "NCko" | "NCok" | "CkNo" | "NhCkw";
+
+/** The windows of an image that has its frame. */
+function windowView(image: Shape, window: Window<Shape>, order: WindowOrder): { view: View; framed: Shape } {
+  const frame = [[0, 0], [0, 0], ...frameOf(image, window)] as const;
+  const framed = image.map((size, i) => frame[i]![0] + size + frame[i]![1]);
+  const [batch, channel, ...steps] = stridesOf(framed) as [number, number, ...number[]];
+  const { kernel, stride, dilation } = window;
+  const moves = countsOf(image, window).map((count, i): Pair => [count, steps[i]! * stride[i]!]);
+  const axes: Record<string, readonly Pair[]> = {
+    N: [[image[0]!, batch]],
+    C: [[image[1]!, channel]],
+    k: kernel.map((width, i): Pair => [width, steps[i]! * dilation[i]!]),
+    o: moves,
+    h: moves.slice(0, 1),
+    w: moves.slice(1),
   };
-  return { shape: order.map((axis) => axes[axis][0]), strides: order.map((axis) => axes[axis][1]), offset: 0 };
+  const list = [...order].flatMap((axis) => axes[axis]!);
+  return { view: { shape: list.map(([size]) => size), strides: list.map(([, step]) => step), offset: 0 }, framed };
 }
 
-export type WindowAxis = "N" | "C" | "kh" | "kw" | "oh" | "ow";
+/** What the windows see of images `[N, C, …]`, with zeros or something else around them. */
+export const readWindows = (x: Tensor, window: Window<Shape>, order: WindowOrder, frame = padZeros): Tensor =>
+  strided(frame(x, frameOf(x.shape, window)), windowView(x.shape, window, order).view);
 
-/** The adjoint of framing an image and reading its windows: what overlaps adds up, what fell on the frame is dropped. */
-export function foldWindows(
-  parts: Tensor,
-  image: Shape,
-  window: Window,
-  count: Pair,
-  order: readonly WindowAxis[],
-): Tensor {
-  const [rows, columns] = frameOf(image, window, count) as readonly [Pair, Pair];
-  const [n, c, height, width] = image as [number, number, number, number];
-  const framed = [n, c, height + rows[0] + rows[1], width + columns[0] + columns[1]];
-  const whole = scatterView([parts], { view: windowView(framed, window, count, order), shape: framed });
-  return narrow(narrow(whole, 2, rows[0], height), 3, columns[0], width);
+/** The adjoint of `readWindows`: what overlaps adds up, what fell on the frame is dropped. */
+export function addWindows(parts: Tensor, image: Shape, window: Window<Shape>, order: WindowOrder): Tensor {
+  const { view, framed } = windowView(image, window, order);
+  const whole = scatterView([reshape(parts, view.shape)], { view, shape: framed });
+  return frameOf(image, window).reduce((y, [before], i) => narrow(y, i + 2, before, image[i + 2]!), whole);
 }
