@@ -1,14 +1,13 @@
-import { ShapeError } from "../errors.ts";
 import { composite, floating } from "../op.ts";
-import { type Shape, sameShape, show } from "../shape.ts";
+import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkSame } from "./checks.ts";
 import { abs, add, div, exp, gt, log, log1p, maximum, mul, neg, sigmoid, sub } from "./elementwise.ts";
 
 const shapeOf =
   (op: string) =>
   ([x, target]: readonly [Shape, Shape]): Shape => {
-    if (!sameShape(x, target))
-      throw new ShapeError(op, `the input ${show(x)} and the target ${show(target)} differ`, "reshape() one of them");
+    checkSame(op, "target", target, x);
     return x;
   };
 

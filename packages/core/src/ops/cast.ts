@@ -4,17 +4,17 @@ import { BackendError, DTypeError } from "../errors.ts";
 import { type Op, primitive } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
+function checkSupport({ name, dtypes }: Backend, dtype: DType): void {
+  if (!dtypes.includes(dtype))
+    throw new DTypeError("to", `backend "${name}" has no ${dtype}`, `use one of ${dtypes.join(", ")}`);
+}
+
 const castOp: Op<[x: Tensor], DType> = primitive({
   name: "cast",
   shape: ([x]) => x,
   dtype: (_, dtype) => dtype,
   kernel: (backend, [x], dtype, [out]) => {
-    if (!backend.dtypes.includes(dtype))
-      throw new DTypeError(
-        "to",
-        `backend "${backend.name}" has no ${dtype}`,
-        `use one of ${backend.dtypes.join(", ")}`,
-      );
+    checkSupport(backend, dtype);
     return [backend.cast(x, out!)];
   },
   vjp: [(g, { specs, attrs }) => (isFloat(attrs) ? cast(g, specs[0]!.dtype) : null)],
@@ -22,6 +22,9 @@ const castOp: Op<[x: Tensor], DType> = primitive({
 
 /** `x` with elements of another dtype: towards zero to int32, `≠ 0` to bool. `x` itself where it has that dtype. */
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : castOp([x], dtype));
+
+/** `x`, of which bool counts as int32. */
+export const asNumber = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(x, "int32") : x);
 
 /** `x` in the floating type in which functions of it are computed. */
 export const asFloat = (x: Tensor): Tensor => cast(x, toFloat(x.dtype));
@@ -32,12 +35,7 @@ const transfer: Op<[x: Tensor], { from: Backend; to: Backend }> = primitive({
   kernel: (from, [x], { to }, [out]) => {
     if (!from.synchronous)
       throw new BackendError("to", `backend "${from.name}" computes asynchronously`, "make a tensor from await data()");
-    if (!to.dtypes.includes(x.dtype))
-      throw new DTypeError(
-        "to",
-        `backend "${to.name}" has no ${x.dtype}`,
-        `convert to one of ${to.dtypes.join(", ")} first`,
-      );
+    checkSupport(to, x.dtype);
     return [to.upload(from.download(x), out!)];
   },
   target: ({ to }) => to,

@@ -1,9 +1,9 @@
-import { ArgumentError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { primitive } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkWord } from "./checks.ts";
 import { add, div, eq, logicalAnd, logicalXor, lt, mul, ne, neg, round, sub, trunc, where } from "./elementwise.ts";
 import { arithmetic, boolToInt, type Scalar, tensors } from "./pointwise.ts";
 
@@ -57,9 +57,8 @@ export interface DivOptions {
 /** `a / b`, in floating point for integers too unless it is rounded. */
 export function divide(a: Scalar, b: Scalar, { roundingMode = null }: DivOptions = {}): Tensor {
   if (roundingMode === null) return div(a, b);
+  checkWord("div", "roundingMode", roundingMode, ["trunc", "floor"]);
   if (roundingMode === "floor") return floorDivide(a, b);
-  if (roundingMode !== "trunc")
-    throw new ArgumentError("div", `unknown roundingMode "${roundingMode}"`, 'use "trunc" or "floor"');
   return scope(() => {
     const [x, y] = tensors("div", a, b, boolToInt);
     return x.dtype === "int32" ? quotient([x, y]) : trunc(div(x, y));

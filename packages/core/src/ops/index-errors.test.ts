@@ -33,7 +33,7 @@ describe("bad shapes and indices get an error that names the op, the values and 
     [() => square().at("...", "..."), 'at: "..." appears twice; write null for a whole axis'],
     [() => arange(3).at("one"), 'at: "one" is no range; write "start:stop" or "start:stop:step"'],
     [() => arange(3).at(undefined as never), 'at: "undefined" is no range'],
-    [() => arange(3).at(ones([1])), 'at: the index has dtype float32; convert it with .to("int32")'],
+    [() => arange(3).at(ones([1])), 'at: expected int32 as index, got float32; convert it with .to("int32")'],
     [() => arange(3).at([0.5]), "at: 0.5 is no index; fill an array with integers, or with booleans"],
     [
       () => square().at([true, false, true]),
@@ -41,16 +41,13 @@ describe("bad shapes and indices get an error that names the op, the values and 
     ],
     [() => square().at([0, 1], [0, 1, 0]), "at: shapes do not broadcast: [2] and [3]"],
     [() => square().select(0, 2), "select: index 2 is out of range for axis 0 of size 2"],
+    [() => square().indexPut([0], ones([3])), "indexPut: [3] does not stretch to [2]; only axes of size 1 stretch"],
     [
-      () => square().indexPut([0], ones([3])),
-      "indexPut: values of shape [3] do not stretch to the [2] that are indexed; only axes of size 1 stretch",
+      () => square().indexPut([0], ones([1, 2])),
+      "indexPut: [1,2] does not stretch to [2]; only axes of size 1 stretch",
     ],
-    [() => square().indexPut([0], ones([1, 2])), "indexPut: values of shape [1,2] do not stretch to the [2]"],
     [() => square().indexPut([0], ints(1, 2)), `indexPut: ${mixed}`],
-    [
-      () => square().selectScatter(ones([3]), 0, 0),
-      "selectScatter: the source [3] must be [2]; expand() or reshape() it",
-    ],
+    [() => square().selectScatter(ones([3]), 0, 0), "selectScatter: the source [3] must be [2]; reshape() it"],
     [() => square().sliceScatter(ones([2]), 0, { end: 1 }), "sliceScatter: the source [2] must be [1,2]"],
     [() => square().sliceScatter(ones([2]), 0, { step: 0 }), 'sliceScatter: "::0" is no range'],
     [() => square().diagonalScatter(ones([3])), "diagonalScatter: the source [3] must be [2]"],
@@ -76,18 +73,21 @@ describe("bad shapes and indices get an error that names the op, the values and 
     ],
     [
       () => square().indexAdd(1, ints(0), ones([2])),
-      "indexAdd: the source [2] must be [2,1]; one slice of [2,2] along axis 1 for every index",
+      "indexAdd: the source [2] must be [2,1]; give it a slice for every index",
     ],
     [() => square().indexCopy(0, ints(2), ones([1, 2])), "indexCopy: index 2 is out of range for axis 0 of size 2"],
     [() => square().indexCopy(0, ints(0), ints(1, 2).view(1, 2)), `indexCopy: ${mixed}`],
     [
       () => square().indexFill(0, ints(0).view(1, 1), 0),
-      "indexFill: expected 1 axes, got [1,1]; flatten() it, or use scatter()",
+      "indexFill: expected 1 axes, got [1,1]; flatten() it, or use gather() or scatter()",
     ],
     [() => square().indexFill(0, ints(-3), 0), "indexFill: index -3 is out of range for axis 0 of size 2; use -2 to 1"],
     [() => square().indexFill(0, ints(0), ones([1])), "indexFill: expected 0 axes, got [1]; pass a number or a scalar"],
     // masks
-    [() => square().maskedSelect(ones([2])), "maskedSelect: the mask has dtype float32; compare it, or convert it"],
+    [
+      () => square().maskedSelect(ones([2])),
+      'maskedSelect: expected bool as mask, got float32; convert it with .to("bool")',
+    ],
     [() => square().maskedFill(tensor([true, true, true]), 0), "maskedFill: shapes do not broadcast: [2,2] and [3]"],
     [() => square().maskedFill(tensor([true, true]), ones([2])), "maskedFill: expected 0 axes, got [2]"],
     [
@@ -97,9 +97,12 @@ describe("bad shapes and indices get an error that names the op, the values and 
     // axes
     [
       () => ones([6]).unflatten(0, [4, -1]),
-      "unflatten: axis 0 of [6] does not divide into [4,-1]; the sizes must multiply to 6; one of them may be -1",
+      "unflatten: [6] has 6 elements and cannot become [4,-1]; the sizes must multiply to 6; one of them may be -1",
     ],
-    [() => ones([6]).unflatten(0, []), "unflatten: axis 0 of [6] does not divide into []"],
+    [
+      () => ones([6]).unflatten(0, []),
+      "unflatten: [6] has 6 elements and cannot become []; the sizes must multiply to 6; one of them may be -1",
+    ],
     [
       () => square().movedim([0, 1], [1, 1]),
       "movedim: [0,1] cannot move to [1,1]; name as many different axes as places",
@@ -129,16 +132,16 @@ describe("bad shapes and indices get an error that names the op, the values and 
       () => ones([2]).repeatInterleave(ints(1, 2, 3)),
       "repeatInterleave: int32 counts of shape [3] for axis 0 of [2]; give 2 int32 counts, or one",
     ],
-    [() => meshgrid(), "meshgrid: there are no vectors; pass at least one"],
-    [() => meshgrid(ones([1]), { indexing: "yx" as "xy" }), 'meshgrid: unknown indexing "yx"; use "ij" or "xy"'],
+    [() => meshgrid(), "meshgrid: the list of tensors is empty; pass at least one"],
+    [() => meshgrid(ones([1]), { indexing: "yx" as "xy" }), 'meshgrid: unknown indexing "yx"; use one of ij, xy'],
     [() => meshgrid(square()), "meshgrid: expected 0 to 1 axes, got [2,2]; reshape() it"],
     [() => meshgrid(ones([1]), ints(1)), `meshgrid: ${mixed}`],
     [() => cartesianProd(tensor(1)), "cartesianProd: expected 1 axes, got []; reshape() it"],
-    [() => cartesianProd(), "meshgrid: there are no vectors; pass at least one"],
+    [() => cartesianProd(), "meshgrid: the list of tensors is empty; pass at least one"],
     [() => broadcastTensors(ones([2]), ones([3])), "broadcastTensors: shapes do not broadcast: [2] and [3]"],
     // stacks
     [() => hstack([]), "cat: the list of tensors is empty; pass at least one"],
-    [() => blockDiag(), "blockDiag: there are no matrices; pass at least one"],
+    [() => blockDiag(), "blockDiag: the list of tensors is empty; pass at least one"],
     [() => blockDiag(ones([1, 1, 1])), "blockDiag: expected 0 to 2 axes, got [1,1,1]"],
     [() => ones([2]).tensorSplit(0), "tensorSplit: the number of parts must be a positive integer, got 0"],
   ])("%#: %s", (call, message) => {

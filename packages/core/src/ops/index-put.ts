@@ -1,15 +1,14 @@
-import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, type Shape, sameShape, show } from "../shape.ts";
+import { normalizeAxis } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { arange } from "./creation.ts";
+import { checkSame } from "./checks.ts";
 import { diagonal } from "./diagonal.ts";
-import { expand, reshape } from "./movement.ts";
-import { putFlat, valueLike } from "./scatter.ts";
+import { reshape, stretch } from "./movement.ts";
+import { placesOf, putFlat, valueLike } from "./scatter.ts";
 import { type Index, indexed, select } from "./slice.ts";
 
 /** Where each element of `x` stands in the flattened tensor: indexed like `x` itself, it says what would be read. */
-const places = (x: Tensor): Tensor => reshape(arange(0, x.numel(), 1, { backend: x.backend }), x.shape);
+const places = (x: Tensor): Tensor => reshape(placesOf(x), x.shape);
 
 /** Options of `indexPut`. */
 export interface IndexPutOptions {
@@ -31,25 +30,15 @@ export function indexPut(
   return scope(() => {
     const at = indexed(op, places(x), index);
     const given = valueLike(op, x, values);
-    if (!stretches(given.shape, at.shape))
-      throw new ShapeError(
-        op,
-        `values of shape ${show(given.shape)} do not stretch to the ${show(at.shape)} that are indexed`,
-        "only axes of size 1 stretch",
-      );
-    return putFlat(accumulate ? "add" : "set", x, at, expand(given, at.shape));
+    return putFlat(accumulate ? "add" : "set", x, at, stretch(op, given, at.shape));
   });
 }
-
-const stretches = (from: Shape, to: Shape): boolean =>
-  from.length <= to.length && from.every((n, i) => n === 1 || n === to[to.length - from.length + i]);
 
 /** `x` with `src` in place of what `view` reads of it, which has the same shape. */
 const embed = (op: string, x: Tensor, src: Tensor, view: (x: Tensor) => Tensor): Tensor =>
   scope(() => {
     const at = view(places(x));
-    if (!sameShape(src.shape, at.shape))
-      throw new ShapeError(op, `the source ${show(src.shape)} must be ${show(at.shape)}`, "expand() or reshape() it");
+    checkSame(op, "source", src.shape, at.shape);
     return putFlat("set", x, at, valueLike(op, x, src));
   });
 

@@ -1,11 +1,13 @@
 import type { PutMode } from "../backend.ts";
 import type { DType } from "../dtype.ts";
-import { DTypeError, IndexError, ShapeError } from "../errors.ts";
+import { IndexError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { type Op, primitive } from "../op.ts";
 import { broadcastShapes, checkRank, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { positions } from "./along.ts";
 import { cast } from "./cast.ts";
+import { checkDType } from "./checks.ts";
 import { arange, full } from "./creation.ts";
 import { add, eq, lt, mul, where } from "./elementwise.ts";
 import { expand, reshape, unsqueeze } from "./movement.ts";
@@ -62,10 +64,6 @@ export const outOfRange = (op: string, index: number, size: number, axis: number
     size === 0 ? "an empty axis has no elements" : `use ${least} to ${size - 1}`,
   );
 
-function checkIntegers(op: string, { dtype }: Tensor): void {
-  if (dtype !== "int32") throw new DTypeError(op, `the index has dtype ${dtype}`, 'convert it with .to("int32")');
-}
-
 /**
  * @internal Throws where an index is out of range and not `except`, and says whether there may be one that is that. Asynchronous devices
  * cannot look: there an index out of range reads or writes nothing of meaning.
@@ -77,7 +75,7 @@ export function checkIndex(
   axis: number,
   except: number | null = null,
 ): boolean {
-  checkIntegers(op, index);
+  checkDType(op, "index", index.dtype, "int32");
   if (index.numel() === 0) return false;
   if (!index.backend.synchronous) return except !== null;
   let [least, most, found] = [0, 0, false];
@@ -91,7 +89,7 @@ export function checkIndex(
 
 /** @internal An index into an axis, where negative numbers count from its end, as one that counts from its start. */
 export function wrapIndex(op: string, index: Tensor, size: number, axis: number): Tensor {
-  checkIntegers(op, index);
+  checkDType(op, "index", index.dtype, "int32");
   if (index.backend.synchronous) {
     const values = index.dataSync();
     const wrong = values.find((i) => i < -size || i >= size);
@@ -101,21 +99,29 @@ export function wrapIndex(op: string, index: Tensor, size: number, axis: number)
   return where(lt(index, 0), add(index, size), index);
 }
 
+/** @internal An axis, and the index of slices along it, which has one itself. */
+export function sliceAxis(op: string, x: Tensor, dim: number, index: Tensor): number {
+  checkRank(op, index.shape, 1, 1, "flatten() it, or use gather() or scatter()");
+  return normalizeAxis(op, dim, x.ndim);
+}
+
 /** The slices of `x` along `dim` that the int32 `index` (one axis) names. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
-  const axis = normalizeAxis("indexSelect", dim, x.ndim);
-  checkRank("indexSelect", index.shape, 1, 1, "flatten() it, or use gather()");
+  const axis = sliceAxis("indexSelect", x, dim, index);
   checkIndex("indexSelect", index, x.shape[axis]!, axis);
   return takeOp([x, index], axis);
 }
 
 /** `x` with the position along `dim` read from the int32 `index`, whose other axes are those of `x` or shorter. */
-export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
-  return takeOp([reshape(x, [-1]), scope(() => positions("gather", x, dim, index))], 0);
-}
+export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
+  gatherKnown(x, checkAlong("gather", x, dim, index), index);
 
-/** @internal Where the elements that `index` names along `dim` stand in the flattened tensor. */
-export function positions(op: string, { shape, ndim }: Tensor, dim: number, index: Tensor): Tensor {
+/** @internal `gather` with an index of our own making, which is in range. */
+export const gatherKnown = (x: Tensor, axis: number, index: Tensor): Tensor =>
+  takeOp([reshape(x, [-1]), placesAlong(x, axis, index)], 0);
+
+/** @internal Checks an index along an axis of a tensor, and returns which one that is. */
+export function checkAlong(op: string, { shape, ndim }: Tensor, dim: number, index: Tensor): number {
   const axis = normalizeAxis(op, dim, ndim);
   if (index.ndim !== ndim || index.shape.some((size, i) => i !== axis && size > shape[i]!))
     throw new ShapeError(
@@ -124,15 +130,16 @@ export function positions(op: string, { shape, ndim }: Tensor, dim: number, inde
       "give it as many axes as the tensor, none of the others longer",
     );
   checkIndex(op, index, shape[axis]!, axis);
-  const strides = stridesOf(shape);
-  const along = (i: number): Tensor =>
-    reshape(
-      arange(0, index.shape[i]!, 1, { backend: index.backend }),
-      index.shape.map((n, k) => (k === i ? n : 1)),
-    );
-  const parts = shape.map((_, i) => mul(i === axis ? index : along(i), strides[i]!));
-  return parts.reduce((sum, part) => add(sum, part));
+  return axis;
 }
+
+/** @internal Where the elements that `index` names along an axis stand in the flattened tensor. */
+export const placesAlong = ({ shape }: Tensor, axis: number, index: Tensor): Tensor =>
+  scope(() =>
+    stridesOf(shape)
+      .map((stride, i) => mul(i === axis ? index : positions(index, i), stride))
+      .reduce((sum, part) => add(sum, part)),
+  );
 
 /** The elements of the flattened `x` at the places that the int32 `index` names, negative ones from the end. Has the shape of the index. */
 export const take = (x: Tensor, index: Tensor): Tensor =>

@@ -1,8 +1,9 @@
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { primitive } from "../op.ts";
-import { normalizeAxis, type Shape, sameShape, show } from "../shape.ts";
+import { normalizeAxis, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkPositive, checkSame, firstOf } from "./checks.ts";
 import { zeros } from "./creation.ts";
 import { narrow, section, squeeze, unsqueeze } from "./movement.ts";
 
@@ -39,9 +40,7 @@ const catOp = primitive<Tensor[], Parts>({
 
 /** The tensors one after the other along an existing axis. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw new ArgumentError("cat", "the list of tensors is empty", "pass at least one");
-  const axis = normalizeAxis("cat", dim, first.ndim);
+  const axis = normalizeAxis("cat", dim, firstOf("cat", tensors).ndim);
   return catOp(
     [...tensors],
     partsOf(
@@ -53,15 +52,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 
 /** The tensors, all of one shape, along a new axis. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw new ArgumentError("stack", "the list of tensors is empty", "pass at least one");
+  const first = firstOf("stack", tensors);
   for (const { shape } of tensors)
-    if (!sameShape(shape, first.shape))
-      throw new ShapeError(
-        "stack",
-        `${show(first.shape)} and ${show(shape)} differ`,
-        "cat() joins along an existing axis",
-      );
+    checkSame("stack", "tensor", shape, first.shape, "cat() joins along an existing axis");
   return scope(() =>
     cat(
       tensors.map((x) => unsqueeze(x, dim)),
@@ -93,8 +86,6 @@ const splitOp = primitive<[x: Tensor], Parts>({
 export function split(x: Tensor, size: number | readonly number[], dim = 0): readonly Tensor[] {
   const axis = normalizeAxis("split", dim, x.ndim);
   const total = x.shape[axis]!;
-  if (typeof size === "number" && !(Number.isInteger(size) && size > 0))
-    throw new ArgumentError("split", `the size of the parts must be a positive integer, got ${size}`);
   const sizes = typeof size === "number" ? evenSizes(total, size) : size;
   if (sizes.some((n) => !Number.isInteger(n) || n < 0) || sizes.reduce((a, b) => a + b, 0) !== total)
     throw new ShapeError(
@@ -105,13 +96,14 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): rea
   return splitOp([x], partsOf(axis, sizes));
 }
 
-const evenSizes = (total: number, size: number): Shape =>
-  Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) => Math.min(size, total - i * size));
+function evenSizes(total: number, size: number): Shape {
+  checkPositive("split", "the size of the parts", size);
+  return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) => Math.min(size, total - i * size));
+}
 
 /** At most `chunks` parts of equal size along an axis; the last may be shorter. Of an empty axis, so many empty ones. */
 export function chunk(x: Tensor, chunks: number, dim = 0): readonly Tensor[] {
-  if (!Number.isInteger(chunks) || chunks <= 0)
-    throw new ArgumentError("chunk", `the number of parts must be a positive integer, got ${chunks}`);
+  checkPositive("chunk", "the number of parts", chunks);
   const axis = normalizeAxis("chunk", dim, x.ndim);
   const size = x.shape[axis]!;
   return split(x, size === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(size / chunks), axis);

@@ -1,10 +1,10 @@
 import { promote } from "../dtype.ts";
-import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
-import { sameShape, show, sizeOf } from "../shape.ts";
+import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkSame } from "./checks.ts";
 import { div, mul, square, sub } from "./elementwise.ts";
 import { sum } from "./sum.ts";
 
@@ -14,12 +14,7 @@ export type Reduction = "none" | "mean" | "sum";
 const mseLossOp = composite<[x: Tensor, target: Tensor], Reduction>({
   name: "mseLoss",
   shape: ([x, target], reduction) => {
-    if (!sameShape(x, target))
-      throw new ShapeError(
-        "mseLoss",
-        `the input ${show(x)} and the target ${show(target)} differ`,
-        "reshape() one of them",
-      );
+    checkSame("mseLoss", "target", target, x);
     return reduction === "none" ? x : [];
   },
   dtype: floating("mseLoss"),

@@ -1,8 +1,9 @@
-import { DTypeError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { broadcastShapes, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkDType } from "./checks.ts";
 import { fromTypedArray } from "./creation.ts";
 import { maximum, sub, where } from "./elementwise.ts";
 import { takeOp } from "./indexing.ts";
@@ -13,8 +14,7 @@ import { cumsum } from "./sort.ts";
 
 /** Both tensors, broadcast. */
 function together(op: string, x: Tensor, mask: Tensor): [x: Tensor, mask: Tensor] {
-  if (mask.dtype !== "bool")
-    throw new DTypeError(op, `the mask has dtype ${mask.dtype}`, 'compare it, or convert it with .to("bool")');
+  checkDType(op, "mask", mask.dtype, "bool");
   const shape = broadcastShapes(op, x.shape, mask.shape);
   return [expand(x, shape), expand(mask, shape)];
 }

@@ -48,20 +48,22 @@ const reshapeOp: Op<[x: Tensor], Shape> = primitive({
 
 /** The same elements under another shape; one size may be −1 and follows from the others. Shares memory. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const free = shape.indexOf(-1);
-  const known = sizeOf(shape.filter((size) => size !== -1));
-  const sizes = free < 0 ? shape : shape.with(free, x.numel() / known);
-  if (
-    shape.lastIndexOf(-1) !== free ||
-    sizeOf(sizes) !== x.numel() ||
-    !sizes.every((n) => Number.isInteger(n) && n >= 0)
-  )
-    throw new ShapeError(
-      "reshape",
-      `${show(x.shape)} has ${x.numel()} elements and cannot become ${show(shape)}`,
-      `the sizes must multiply to ${x.numel()}; one of them may be -1`,
-    );
+  const sizes = sizesOf("reshape", x.shape, shape);
   return sameShape(sizes, x.shape) ? x : reshapeOp([x], sizes);
+}
+
+/** @internal Sizes that multiply to those of some axes; one of them may be −1. */
+export function sizesOf(op: string, axes: Shape, sizes: Shape): Shape {
+  const total = sizeOf(axes);
+  const free = sizes.indexOf(-1);
+  const whole = free < 0 ? sizes : sizes.with(free, -total / sizeOf(sizes));
+  if (sizeOf(whole) !== total || !whole.every((n) => Number.isInteger(n) && n >= 0))
+    throw new ShapeError(
+      op,
+      `${show(axes)} has ${total} elements and cannot become ${show(sizes)}`,
+      `the sizes must multiply to ${total}; one of them may be -1`,
+    );
+  return whole;
 }
 
 /** An independent tensor of the same values, at its own place in the graph. */
@@ -124,16 +126,15 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
 }
 
 /** Axes of size 1 stretched, and new ones put in front, to reach `shape`; −1 keeps a size. */
-export function expand(x: Tensor, shape: Shape): Tensor {
+export const expand = (x: Tensor, shape: Shape): Tensor => stretch("expand", x, shape);
+
+/** @internal `expand` under the name of the function that was called. */
+export function stretch(op: string, x: Tensor, shape: Shape): Tensor {
   const lead = shape.length - x.ndim;
   const sizes = shape.map((size, i) => (size === -1 && i >= lead ? x.shape[i - lead]! : size));
   if (lead < 0 || x.shape.some((size, i) => size !== 1 && size !== sizes[lead + i]))
-    throw new ShapeError(
-      "expand",
-      `${show(x.shape)} does not stretch to ${show(shape)}`,
-      "only axes of size 1 stretch",
-    );
-  checkShape("expand", sizes);
+    throw new ShapeError(op, `${show(x.shape)} does not stretch to ${show(shape)}`, "only axes of size 1 stretch");
+  checkShape(op, sizes);
   return strided(x, { shape: sizes, strides: broadcastStrides(x.shape, sizes), offset: 0 });
 }
 

@@ -1,10 +1,11 @@
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { composite, floating } from "../op.ts";
-import { reducedAxes, reducedShape, show } from "../shape.ts";
+import { reducedAxes, reducedShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkSome } from "./checks.ts";
 import { abs, div, eq, isnan, logicalAnd, logicalOr, mul, ne, pow, sign, sqrt, where } from "./elementwise.ts";
-import { amax, amin } from "./reduce.ts";
+import { amax, amin, evenly } from "./reduce.ts";
 import { type ReduceAttrs, type ReduceOptions, restore, sum } from "./sum.ts";
 
 const { POSITIVE_INFINITY: INFINITY } = Number;
@@ -12,8 +13,7 @@ const { POSITIVE_INFINITY: INFINITY } = Number;
 const normOp = composite<[x: Tensor], ReduceAttrs & { readonly p: number }>({
   name: "norm",
   shape: ([x], { axes, keepdim, p }) => {
-    if ((p < 0 || p === INFINITY) && axes.some((i) => x[i] === 0))
-      throw new ShapeError("norm", `an empty axis of ${show(x)} has no norm of order ${p}`, "look at the shape first");
+    if (p < 0 || p === INFINITY) checkSome("norm", x, axes);
     return reducedShape(x, axes, keepdim);
   },
   dtype: floating("norm"),
@@ -33,7 +33,7 @@ const normOp = composite<[x: Tensor], ReduceAttrs & { readonly p: number }>({
       const [slope, norm] = [restore(g, x.shape, axes), restore(output, x.shape, axes)];
       if (!Number.isFinite(p)) {
         const hit = logicalOr(eq(abs(x), norm), logicalAnd(isnan(x), isnan(norm)));
-        return mul(sign(x), where(hit, div(slope, sum(cast(hit, x.dtype), axes, { keepdim: true })), 0));
+        return mul(sign(x), evenly(slope, hit, axes));
       }
       // Where the norm is 0 its slope is not defined; as in PyTorch it is 0: that of an infinite norm, which is safe to differentiate.
       const above = p > 1 ? where(eq(norm, 0), INFINITY, norm) : norm;

@@ -83,7 +83,7 @@ test("bad arguments", () => {
   expect(() => pad(x, Array(8).fill(0))).toThrow("pad: the padding [0,0,0,0,0,0,0,0] does not fit [1,2,3]");
   expect(() => pad(x, [0.5, 1])).toThrow("pad: the padding [0.5,1] does not fit [1,2,3]");
   expect(() => pad(x, [1, 1], { mode: "mirror" as "reflect" })).toThrow(
-    'pad: unknown mode "mirror"; use one of "constant", "reflect", "replicate", "circular"',
+    'pad: unknown mode "mirror"; use one of constant, reflect, replicate, circular',
   );
   expect(() => pad(x, [1, 1], { mode: "reflect", value: 2 })).toThrow(
     'pad: mode "reflect" takes no value, got 2; leave it out',

@@ -2,6 +2,7 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkWord } from "./checks.ts";
 import { full, tensor } from "./creation.ts";
 import { takeOp } from "./indexing.ts";
 import { cat } from "./join.ts";
@@ -38,12 +39,7 @@ export function pad(x: Tensor, padding: readonly number[], { mode = "constant", 
       `the padding ${show(padding)} does not fit ${show(x.shape)}`,
       "list two integers for each axis, from the last axis backwards",
     );
-  if (mode !== "constant" && !Object.hasOwn(SOURCES, mode))
-    throw new ArgumentError(
-      "pad",
-      `unknown mode "${mode}"`,
-      `use one of "constant", "${Object.keys(SOURCES).join('", "')}"`,
-    );
+  checkWord("pad", "mode", mode, ["constant", ...Object.keys(SOURCES)]);
   if (mode !== "constant" && value !== 0)
     throw new ArgumentError("pad", `mode "${mode}" takes no value, got ${value}`, "leave it out");
   if (mode !== "constant" && (n < 1 || n > 3 || x.ndim - n < 1 || x.ndim - n > 2))

@@ -26,7 +26,7 @@ test.each<[call: () => unknown, message: string]>([
   [() => clamp(ones([2])), "clamp: neither min nor max is given"],
   [
     () => div(ones([2]), 2, { roundingMode: "up" as "floor" }),
-    'div: unknown roundingMode "up"; use "trunc" or "floor"',
+    'div: unknown roundingMode "up"; use one of trunc, floor',
   ],
   [() => positive(tensor([true])), 'positive: bool has no arithmetic; convert it with .to("int32") or .to("float32")'],
   [() => lerp(ints, ints, 0.5), 'lerp: expected a floating dtype, got int32; convert it with .to("float32")'],

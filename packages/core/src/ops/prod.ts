@@ -1,7 +1,7 @@
 import { scope } from "../memory.ts";
 import { reducedAxes, reducedShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { cast } from "./cast.ts";
+import { asNumber } from "./cast.ts";
 import { add, mul } from "./elementwise.ts";
 import { cat } from "./join.ts";
 import { clone, narrow, reshape } from "./movement.ts";
@@ -15,8 +15,7 @@ import { type ReduceOptions, sum } from "./sum.ts";
 export const prod = (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
   scope(() => {
     const axes = reducedAxes("prod", dim, x.ndim);
-    const factors = x.dtype === "bool" ? cast(x, "int32") : x;
-    const y = reshape(axes.reduce(multiply, factors), reducedShape(x.shape, axes, keepdim));
+    const y = reshape(axes.reduce(multiply, asNumber(x)), reducedShape(x.shape, axes, keepdim));
     return y === x ? clone(x) : y;
   });
 

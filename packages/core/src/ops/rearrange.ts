@@ -1,9 +1,9 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { checkRank, normalizeAxis, type Shape, show, sizeOf } from "../shape.ts";
+import { checkRank, normalizeAxis, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat } from "./join.ts";
-import { flatten, flip, narrow, permute, reshape, transpose } from "./movement.ts";
+import { flatten, flip, narrow, permute, reshape, sizesOf, transpose } from "./movement.ts";
 
 /** Numbers one by one, or in one array. */
 export type Sizes = number[] | [sizes: readonly number[]];
@@ -20,21 +20,7 @@ export const ravel = (x: Tensor): Tensor => flatten(x);
 /** An axis divided into several, whose sizes multiply to its own; one of them may be −1. */
 export function unflatten(x: Tensor, dim: number, sizes: Shape): Tensor {
   const axis = normalizeAxis("unflatten", dim, x.ndim);
-  const size = x.shape[axis]!;
-  const known = sizeOf(sizes.filter((n) => n !== -1));
-  const whole = sizes.map((n) => (n === -1 ? size / known : n));
-  if (
-    sizes.length === 0 ||
-    sizes.indexOf(-1) !== sizes.lastIndexOf(-1) ||
-    sizeOf(whole) !== size ||
-    !whole.every((n) => Number.isInteger(n) && n >= 0)
-  )
-    throw new ShapeError(
-      "unflatten",
-      `axis ${dim} of ${show(x.shape)} does not divide into ${show(sizes)}`,
-      `the sizes must multiply to ${size}; one of them may be -1`,
-    );
-  return reshape(x, x.shape.toSpliced(axis, 1, ...whole));
+  return reshape(x, x.shape.toSpliced(axis, 1, ...sizesOf("unflatten", [x.shape[axis]!], sizes)));
 }
 
 /** Axes moved to other places, while the rest keep their order. */

@@ -1,33 +1,39 @@
+import type { Vjp } from "../apply.ts";
 import type { ArgReduceFn, ReduceFn } from "../backend.ts";
-import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { composite, floating, primitive } from "../op.ts";
-import { normalizeAxis, reducedAxes, reducedShape, type Shape, show, sizeOf } from "../shape.ts";
+import { composite, floating, primitive, type Save } from "../op.ts";
+import { normalizeAxis, reducedAxes, reducedShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkSome } from "./checks.ts";
 import { add, div, eq, exp, isfinite, log, mul, ne, sqrt, sub, where } from "./elementwise.ts";
 import { reshape } from "./movement.ts";
 import { type ReduceAttrs, type ReduceOptions, restore, sum, sumOp } from "./sum.ts";
+
+/** The axes that are named, or all. */
+type Dim = number | readonly number[];
+
+/** @internal A gradient in equal shares to the elements that are hit. */
+export function evenly(g: Tensor, hit: Tensor, axes?: Dim): Tensor {
+  const ones = cast(hit, g.dtype);
+  return mul(ones, div(g, sum(ones, axes, { keepdim: true })));
+}
 
 function extremum(name: "amax" | "amin", fn: ReduceFn) {
   const op = primitive<[x: Tensor], ReduceAttrs>({
     name,
     shape: ([x], { axes, keepdim }) => {
-      if (axes.some((i) => x[i] === 0))
-        throw new ShapeError(name, `an empty axis of ${show(x)} has no extreme element`, "look at the shape first");
+      checkSome(name, x, axes);
       return reducedShape(x, axes, keepdim);
     },
     kernel: (backend, [x], { axes }, [out]) => [backend.reduce(fn, x, axes, out!)],
     saves: ["inputs", "output"],
     vjp: [
-      (g, { inputs: [x], output, attrs: { axes } }) => {
-        const hit = cast(eq(x, restore(output, x.shape, axes)), x.dtype);
-        const share = div(reshape(g, reducedShape(x.shape, axes, true)), sum(hit, axes, { keepdim: true }));
-        return mul(hit, share);
-      },
+      (g, { inputs: [x], output, attrs: { axes } }) =>
+        evenly(reshape(g, reducedShape(x.shape, axes, true)), eq(x, restore(output, x.shape, axes)), axes),
     ],
   });
-  return (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
+  return (x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor =>
     op([x], { axes: reducedAxes(name, dim, x.ndim), keepdim });
 }
 
@@ -37,25 +43,44 @@ export const amax = extremum("amax", "max");
 export const amin = extremum("amin", "min");
 
 /** Whether any element over `dim` (default: all axes) is true, or not zero. */
-export const any = (x: Tensor, dim?: number | readonly number[], options?: ReduceOptions): Tensor =>
+export const any = (x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor =>
   scope(() => ne(sum(cast(x, "bool"), dim, options), 0));
 /** Whether all elements over `dim` (default: all axes) are true, or not zero. */
-export const all = (x: Tensor, dim?: number | readonly number[], options?: ReduceOptions): Tensor =>
+export const all = (x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor =>
   scope(() => eq(sum(eq(x, 0), dim, options), 0));
 
-const meanOp = composite<[x: Tensor], ReduceAttrs>({
-  name: "mean",
-  shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
-  dtype: floating("mean"),
-  decompose: ([x], attrs) => div(sumOp([x], attrs), countOf(x.shape, attrs.axes)),
-  vjp: [(g, { specs: [x], attrs }) => restore(div(g, countOf(x!.shape, attrs.axes)), x!.shape, attrs.axes)],
-});
+type Attrs<O> = ReduceAttrs & Required<O>;
+
+/** A reduction of floating tensors that is made of other ops. */
+function reduction<O extends ReduceOptions>(
+  name: string,
+  decompose: (x: Tensor, attrs: Attrs<O>) => Tensor,
+  saves: readonly Save[],
+  vjp: Vjp<[x: Tensor], Attrs<O>>,
+): (x: Tensor, dim: Dim | undefined, options: Required<O>) => Tensor {
+  const op = composite<[x: Tensor], Attrs<O>>({
+    name,
+    shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
+    dtype: floating(name),
+    decompose: ([x], attrs) => decompose(x, attrs),
+    saves,
+    vjp: [vjp],
+  });
+  return (x, dim, options) => op([x], { ...options, axes: reducedAxes(name, dim, x.ndim) } as Attrs<O>);
+}
 
 const countOf = (shape: Shape, axes: readonly number[]): number => sizeOf(axes.map((i) => shape[i]!));
 
+const meanOver = reduction<ReduceOptions>(
+  "mean",
+  (x, attrs) => div(sumOp([x], attrs), countOf(x.shape, attrs.axes)),
+  [],
+  (g, { specs: [x], attrs: { axes } }) => restore(div(g, countOf(x!.shape, axes)), x!.shape, axes),
+);
+
 /** The mean over `dim` (default: all axes) of a floating tensor. */
-export const mean = (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
-  meanOp([x], { axes: reducedAxes("mean", dim, x.ndim), keepdim });
+export const mean = (x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor =>
+  meanOver(x, dim, { keepdim });
 
 /** Options of `var` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
@@ -63,64 +88,50 @@ export interface VarianceOptions extends ReduceOptions {
   readonly correction?: number;
 }
 
-const varOp = composite<[x: Tensor], ReduceAttrs & { correction: number }>({
-  name: "var",
-  shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
-  dtype: floating("var"),
-  decompose: ([x], { axes, keepdim, correction }) => {
-    const centered = sub(x, mean(x, axes, { keepdim: true }));
-    return div(sum(mul(centered, centered), axes, { keepdim }), Math.max(0, countOf(x.shape, axes) - correction));
+type VarianceAttrs = Attrs<VarianceOptions>;
+
+const centered = (x: Tensor, axes: readonly number[]): Tensor => sub(x, mean(x, axes, { keepdim: true }));
+
+const freedom = (x: Tensor, { axes, correction }: VarianceAttrs): number =>
+  Math.max(0, countOf(x.shape, axes) - correction);
+
+/** The gradient of the variance. */
+const varianceGrad = (g: Tensor, x: Tensor, attrs: VarianceAttrs): Tensor =>
+  mul(mul(restore(g, x.shape, attrs.axes), 2 / freedom(x, attrs)), centered(x, attrs.axes));
+
+const varianceOver = reduction<VarianceOptions>(
+  "var",
+  (x, attrs) => {
+    const distance = centered(x, attrs.axes);
+    return div(sum(mul(distance, distance), attrs.axes, attrs), freedom(x, attrs));
   },
-  saves: ["inputs"],
-  vjp: [
-    (g, { inputs: [x], attrs }) => {
-      const centered = sub(x, mean(x, attrs.axes, { keepdim: true }));
-      const scale = 2 / Math.max(0, countOf(x.shape, attrs.axes) - attrs.correction);
-      return mul(mul(restore(g, x.shape, attrs.axes), scale), centered);
-    },
-  ],
-});
+  ["inputs"],
+  (g, { inputs: [x], attrs }) => varianceGrad(g, x, attrs),
+);
+
+const stdOver = reduction<VarianceOptions>(
+  "std",
+  (x, attrs) => sqrt(varianceOver(x, attrs.axes, attrs)),
+  ["inputs", "output"],
+  // Where all elements are equal the slope is not defined; as in PyTorch it is 0.
+  (g, { inputs: [x], output, attrs }) => varianceGrad(where(eq(output, 0), 0, div(g, mul(output, 2))), x, attrs),
+);
+
+const spread =
+  (over: typeof varianceOver) =>
+  (x: Tensor, dim?: Dim, { keepdim = false, correction = 1 }: VarianceOptions = {}): Tensor =>
+    over(x, dim, { keepdim, correction });
 
 /** The variance over `dim` (default: all axes) of a floating tensor. */
-export const variance = (
-  x: Tensor,
-  dim?: number | readonly number[],
-  { keepdim = false, correction = 1 }: VarianceOptions = {},
-): Tensor => varOp([x], { axes: reducedAxes("var", dim, x.ndim), keepdim, correction });
-
-const stdOp = composite<[x: Tensor], ReduceAttrs & { correction: number }>({
-  name: "std",
-  shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
-  dtype: floating("std"),
-  decompose: ([x], attrs) => sqrt(varOp([x], attrs)),
-  saves: ["inputs", "output"],
-  vjp: [
-    (g, { inputs: [x], output, attrs: { axes, correction } }) => {
-      const centered = sub(x, mean(x, axes, { keepdim: true }));
-      // Where all elements are equal the slope is not defined; as in PyTorch it is 0.
-      const slope = where(eq(output, 0), 0, div(g, mul(output, Math.max(0, countOf(x.shape, axes) - correction))));
-      return mul(restore(slope, x.shape, axes), centered);
-    },
-  ],
-});
-
+export const variance = spread(varianceOver);
 /** The square root of the variance over `dim` (default: all axes) of a floating tensor. */
-export const std = (
-  x: Tensor,
-  dim?: number | readonly number[],
-  { keepdim = false, correction = 1 }: VarianceOptions = {},
-): Tensor => stdOp([x], { axes: reducedAxes("std", dim, x.ndim), keepdim, correction });
+export const std = spread(stdOver);
 
 const argReduction = (fn: ArgReduceFn) => {
   const op = primitive<[x: Tensor], { axis: number; keepdim: boolean }>({
     name: fn,
     shape: ([x], { axis, keepdim }) => {
-      if (x[axis] === 0)
-        throw new ShapeError(
-          fn,
-          `axis ${axis} of ${show(x)} is empty and has no extreme element`,
-          "look at the shape first",
-        );
+      checkSome(fn, x, [axis]);
       return reducedShape(x, [axis], keepdim);
     },
     dtype: () => "int32",
@@ -138,27 +149,20 @@ export const argmax = argReduction("argmax");
 /** The int32 index of the first smallest element along `dim`, or in the flattened tensor. */
 export const argmin = argReduction("argmin");
 
-const logsumexpOp = composite<[x: Tensor], ReduceAttrs>({
-  name: "logsumexp",
-  shape: ([x], { axes, keepdim }) => reducedShape(x, axes, keepdim),
-  dtype: floating("logsumexp"),
-  decompose: ([x], { axes, keepdim }) => {
+const logsumexpOver = reduction<ReduceOptions>(
+  "logsumexp",
+  (x, { axes, keepdim }) => {
     const most = amax(x, axes, { keepdim: true });
     // An infinite maximum would make ∞ − ∞ of it.
     const shift = where(isfinite(most), most, 0);
     const total = add(log(sum(exp(sub(x, shift)), axes, { keepdim: true })), shift);
     return reshape(total, reducedShape(x.shape, axes, keepdim));
   },
-  saves: ["inputs", "output"],
-  vjp: [
-    (g, { inputs: [x], output, attrs }) =>
-      mul(restore(g, x.shape, attrs.axes), exp(sub(x, restore(output, x.shape, attrs.axes)))),
-  ],
-});
+  ["inputs", "output"],
+  (g, { inputs: [x], output, attrs: { axes } }) =>
+    mul(restore(g, x.shape, axes), exp(sub(x, restore(output, x.shape, axes)))),
+);
 
 /** `log Σ exp(x)` over `dim`, without overflow. */
-export const logsumexp = (
-  x: Tensor,
-  dim?: number | readonly number[],
-  { keepdim = false }: ReduceOptions = {},
-): Tensor => logsumexpOp([x], { axes: reducedAxes("logsumexp", dim, x.ndim), keepdim });
+export const logsumexp = (x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor =>
+  logsumexpOver(x, dim, { keepdim });

@@ -1,12 +1,13 @@
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { sameDType } from "../op.ts";
-import { broadcastShapes, checkRank, checkShape, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
+import { broadcastShapes, checkRank, checkShape, normalizeAxis, type Shape, show } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { checkWord, firstOf } from "./checks.ts";
 import { fromTypedArray } from "./creation.ts";
 import { takeOp } from "./indexing.ts";
 import { stack } from "./join.ts";
-import { expand, gatherView, reshape, transpose } from "./movement.ts";
+import { expand, reshape, transpose, unsqueeze } from "./movement.ts";
 import { readBeside } from "./nonzero.ts";
 import type { Sizes } from "./rearrange.ts";
 
@@ -44,20 +45,11 @@ function repeated(op: string, x: Tensor, counts: readonly number[]): Tensor {
       "give at least one per axis",
     );
   checkShape(op, counts);
-  if (counts.every((count) => count === 1)) return reshape(x, [...counts.slice(0, lead), ...x.shape]);
-  const strides = stridesOf(x.shape);
-  const size = (i: number): number => (i < lead ? 1 : x.shape[i - lead]!);
-  const view = {
-    shape: counts.flatMap((count, i) => [count, size(i)]),
-    strides: counts.flatMap((_, i) => [0, i < lead ? 0 : strides[i - lead]!]),
-    offset: 0,
-  };
-  return scope(() =>
-    reshape(
-      gatherView([x], view),
-      counts.map((count, i) => count * size(i)),
-    ),
-  );
+  const sizes = [...new Array<number>(lead).fill(1), ...x.shape];
+  const apart = sizes.flatMap((size) => [1, size]);
+  const copies = counts.flatMap((count, i) => [count, sizes[i]!]);
+  const shape = counts.map((count, i) => count * sizes[i]!);
+  return scope(() => reshape(expand(reshape(x, apart), copies), shape));
 }
 
 /** Options of `repeatInterleave`. */
@@ -77,13 +69,8 @@ export function repeatInterleave(x: Tensor, repeats: number | Tensor, { dim }: R
   const size = x.shape[axis]!;
   if (!(repeats instanceof Tensor)) {
     checkShape(op, [repeats]);
-    const strides = stridesOf(x.shape);
-    const view = {
-      shape: x.shape.toSpliced(axis + 1, 0, repeats),
-      strides: strides.toSpliced(axis + 1, 0, 0),
-      offset: 0,
-    };
-    return scope(() => reshape(gatherView([x], view), x.shape.with(axis, size * repeats)));
+    const copies = x.shape.toSpliced(axis + 1, 0, repeats);
+    return scope(() => reshape(expand(unsqueeze(x, axis + 1), copies), x.shape.with(axis, size * repeats)));
   }
   const counts = [...readBeside(op, x, repeats)];
   const each = counts.length === 1 ? new Array<number>(size).fill(counts[0]!) : counts;
@@ -114,9 +101,8 @@ export function meshgrid(
   const list = args.flat() as (Tensor | MeshgridOptions)[];
   const { indexing = "ij" } = list.at(-1) instanceof Tensor ? {} : ((list.pop() ?? {}) as MeshgridOptions);
   const vectors = list as Tensor[];
-  if (indexing !== "ij" && indexing !== "xy")
-    throw new ArgumentError("meshgrid", `unknown indexing "${indexing}"`, 'use "ij" or "xy"');
-  if (vectors.length === 0) throw new ArgumentError("meshgrid", "there are no vectors", "pass at least one");
+  checkWord("meshgrid", "indexing", indexing, ["ij", "xy"]);
+  firstOf("meshgrid", vectors);
   for (const { shape } of vectors) checkRank("meshgrid", shape, 0, 1);
   sameDType(
     "meshgrid",

@@ -1,14 +1,14 @@
-import type { ScanFn } from "../backend.ts";
-import { composite, floating, type Op, primitive } from "../op.ts";
+import { composite, floating } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { alongAxis, positions } from "./along.ts";
-import { cast } from "./cast.ts";
+import { alongAxis, positions, selectAlong } from "./along.ts";
+import { asNumber, cast } from "./cast.ts";
 import { onesLike } from "./creation.ts";
 import { add, eq, exp, isinf, isnan, logicalOr, mul, sub, where } from "./elementwise.ts";
-import { gather } from "./indexing.ts";
+import { gatherKnown } from "./indexing.ts";
 import { cat, stack } from "./join.ts";
 import { narrow } from "./movement.ts";
 import { logsumexp } from "./reduce.ts";
+import { scanned, scanning } from "./sort.ts";
 
 /** Values along an axis, and the int32 positions where they stood. */
 export interface Selected {
@@ -16,22 +16,12 @@ export interface Selected {
   readonly indices: Tensor;
 }
 
-const boolToInt = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(x, "int32") : x);
-
-const cumprodOp: Op<[x: Tensor], number> = primitive({
-  name: "cumprod",
-  shape: ([x]) => x,
-  kernel: (backend, [x], axis, [out]) => [backend.scan("prod", x, axis, false, out!)],
-  saves: ["inputs", "output"],
-  // No quotient y/x, which zeros would spoil: what came before, times what follows, ∂yⱼ/∂xᵢ = (x₀…xᵢ₋₁)(xᵢ₊₁…xⱼ).
-  vjp: [
-    (g, { inputs: [x], output: y, attrs: axis }) => {
-      const n = x.shape[axis]!;
-      if (n < 2) return g;
-      const before = cat([onesLike(narrow(y, axis, 0, 1)), narrow(y, axis, 0, n - 1)], axis);
-      return mul(before, recurrence(g, narrow(x, axis, 1, n - 1), axis));
-    },
-  ],
+// No quotient y/x, which zeros would spoil: what came before, times what follows, ∂yⱼ/∂xᵢ = (x₀…xᵢ₋₁)(xᵢ₊₁…xⱼ).
+const cumprodOp = scanned("prod", ["inputs", "output"], (g, { inputs: [x], output: y, attrs: { axis } }) => {
+  const n = x.shape[axis]!;
+  if (n < 2) return g;
+  const before = cat([onesLike(narrow(y, axis, 0, 1)), narrow(y, axis, 0, n - 1)], axis);
+  return mul(before, recurrence(g, narrow(x, axis, 1, n - 1), axis));
 });
 
 /** `rᵢ = gᵢ + aᵢ·rᵢ₊₁` along an axis where `r` has one element more than `a`, in log₂ n steps, each of twice the reach (Hillis and Steele 1986). */
@@ -49,35 +39,25 @@ function recurrence(g: Tensor, a: Tensor, axis: number): Tensor {
 }
 
 /** Running products along an axis. bool counts as int32. Its gradient is right where elements are zero, too. */
-export const cumprod = (x: Tensor, dim: number): Tensor =>
-  alongAxis("cumprod", x, dim, (x, axis) => [cumprodOp([boolToInt(x)], axis)])[0]!;
+export const cumprod: (x: Tensor, dim: number) => Tensor = scanning("cumprod", cumprodOp);
 
-const extremeSoFar = (name: "cummax" | "cummin", fn: ScanFn): Op<[x: Tensor], number> =>
-  primitive({
-    name,
-    shape: ([x]) => x,
-    kernel: (backend, [x], axis, [out]) => [backend.scan(fn, x, axis, false, out!)],
-    vjp: [null],
-  });
-const cummaxOp = extremeSoFar("cummax", "max");
-const cumminOp = extremeSoFar("cummin", "min");
+const cummaxOp = scanned("max", [], null);
+const cumminOp = scanned("min", [], null);
 
 /** @internal The largest int32 element so far. */
-export const latest = (x: Tensor, axis: number): Tensor => cummaxOp([x], axis);
+export const latest = (x: Tensor, axis: number): Tensor => cummaxOp([x], { axis });
 
 type SoFar = (x: Tensor, dim: number) => Selected;
 
-function extremes(op: "cummax" | "cummin", soFar: Op<[x: Tensor], number>): SoFar {
-  return (x, dim) => {
-    const [values, indices] = alongAxis(op, x, dim, (x, axis) => {
-      const y = boolToInt(x);
-      const reached = logicalOr(eq(y, soFar([y], axis)), isnan(y));
+const extremes =
+  (name: string, soFar: typeof cummaxOp): SoFar =>
+  (x, dim) =>
+    selectAlong(name, x, dim, (x, axis) => {
+      const y = asNumber(x);
+      const reached = logicalOr(eq(y, soFar([y], { axis })), isnan(y));
       const indices = latest(where(reached, positions(x, axis), 0), axis);
-      return [gather(x, axis, indices), indices];
+      return [gatherKnown(x, axis, indices), indices];
     });
-    return { values: values!, indices: indices! };
-  };
-}
 
 /** The largest elements so far along an axis, from the first NaN on NaN; of equal ones the last has index and gradient. */
 export const cummax: SoFar = extremes("cummax", cummaxOp);

@@ -1,16 +1,18 @@
 import type { PutMode } from "../backend.ts";
 import { isFloat } from "../dtype.ts";
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, sameDType } from "../op.ts";
-import { checkRank, normalizeAxis, type Shape, sameShape, show, stridesOf } from "../shape.ts";
+import { checkRank, show, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkSame, checkWord } from "./checks.ts";
 import { arange, full, ones, onesLike } from "./creation.ts";
-import { add, div, eq, floor, maximum, mul, ne, neg, sub, where } from "./elementwise.ts";
-import { checkIndex, positions, putOp, takeOp, wrapIndex } from "./indexing.ts";
+import { floorDivide } from "./division.ts";
+import { div, eq, maximum, mul, ne, neg, sub, where } from "./elementwise.ts";
+import { checkAlong, checkIndex, placesAlong, putOp, sliceAxis, takeOp, wrapIndex } from "./indexing.ts";
 import { cat } from "./join.ts";
-import { expand, gatherView, narrow, reshape } from "./movement.ts";
+import { expand, narrow, reshape, strided } from "./movement.ts";
 import { argsort } from "./sort.ts";
 
 /** @internal A value of the library's user in the dtype of `x`: a number converted, a tensor checked. */
@@ -24,6 +26,13 @@ export function valueLike(op: string, x: Tensor, value: Tensor | number): Tensor
   return cast(full([], value, { dtype: fits ? dtype : "float32", backend }), dtype);
 }
 
+/** @internal One value in the dtype of `x`. */
+export function scalarLike(op: string, x: Tensor, value: Tensor | number): Tensor {
+  if (!(value instanceof Tensor)) return valueLike(op, x, value);
+  checkRank(op, value.shape, 0, 0, "pass a number or a scalar");
+  return cast(value, x.dtype);
+}
+
 /** `put` along an axis, where sums of bool are its `or`. */
 function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
   const attrs = { mode, axis, shape: base.shape };
@@ -32,27 +41,40 @@ function put(mode: PutMode, base: Tensor, axis: number, index: Tensor, values: T
     : putOp([base, values, index], attrs);
 }
 
+const flat = (x: Tensor): Tensor => reshape(x, [-1]);
+
 /** @internal `put` at places of the flattened tensor. */
 export const putFlat = (mode: PutMode, x: Tensor, at: Tensor, values: Tensor): Tensor =>
-  reshape(put(mode, reshape(x, [-1]), 0, reshape(at, [-1]), reshape(values, [-1])), x.shape);
+  reshape(put(mode, flat(x), 0, flat(at), flat(values)), x.shape);
 
-/** The part of `src` that is as large as the index. */
-function cut(op: string, src: Tensor, { shape }: Tensor): Tensor {
-  if (sameShape(src.shape, shape)) return src;
+/** @internal The places of the flattened tensor. */
+export const placesOf = (x: Tensor): Tensor => arange(0, x.numel(), 1, { backend: x.backend });
+
+/** The places along `dim` that `index` names, and what goes there: the part of a source that is as large as the index, or a number. */
+function arrivals(
+  op: string,
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Tensor | number,
+): { at: Tensor; values: Tensor } {
+  const at = placesAlong(x, checkAlong(op, x, dim, index), index);
+  const values = valueLike(op, x, src);
+  const { shape } = index;
+  if (!(src instanceof Tensor)) return { at, values: expand(values, shape) };
   if (src.ndim !== shape.length || shape.some((size, i) => size > src.shape[i]!))
     throw new ShapeError(
       op,
       `the source ${show(src.shape)} is smaller than the index ${show(shape)}`,
       "give it an element for every index",
     );
-  return gatherView([src], { shape, strides: stridesOf(src.shape), offset: 0 });
+  return { at, values: strided(values, { shape, strides: stridesOf(src.shape), offset: 0 }) };
 }
 
 const scatterWith = (op: string, mode: PutMode, x: Tensor, dim: number, index: Tensor, src: Tensor | number): Tensor =>
   scope(() => {
-    const at = positions(op, x, dim, index);
-    const values = valueLike(op, x, src);
-    return putFlat(mode, x, at, src instanceof Tensor ? cut(op, values, index) : expand(values, index.shape));
+    const { at, values } = arrivals(op, x, dim, index, src);
+    return putFlat(mode, x, at, values);
   });
 
 /**
@@ -71,25 +93,11 @@ interface Extreme {
   readonly includeSelf: boolean;
 }
 
-/** What is equal to the extreme element of its place, and an equal share of its gradient; for the place itself and for the sources. */
-function shares(
-  g: Tensor,
-  [x, src, index]: readonly [Tensor, Tensor, Tensor],
-  y: Tensor,
-  { includeSelf }: Extreme,
-): { own: Tensor; theirs: Tensor } {
-  const hits = cast(eq(src, takeOp([y, index], 0)), x.dtype);
-  const equal = cast(eq(x, y), x.dtype);
-  const own = includeSelf ? equal : put("set", equal, 0, index, mul(hits, 0));
-  const share = div(g, put("add", own, 0, index, hits));
-  return { own: mul(own, share), theirs: mul(hits, takeOp([share, index], 0)) };
-}
-
 /** All values that go somewhere, and where: those of `x` first, if they count. */
 const arriving = (x: Tensor, src: Tensor, index: Tensor, includeSelf: boolean): [values: Tensor, at: Tensor] =>
-  includeSelf ? [cat([x, src]), cat([arange(0, x.numel(), 1, { backend: x.backend }), index])] : [src, index];
+  includeSelf ? [cat([x, src]), cat([placesOf(x), index])] : [src, index];
 
-/** The extreme elements among those of flat sources that go to one place, and what stands there. */
+/** The extreme elements among those of flat sources that go to one place, and what stands there. Equal ones share the gradient. */
 const extreme = composite<[x: Tensor, src: Tensor, index: Tensor], Extreme>({
   name: "scatterExtreme",
   shape: ([x]) => x,
@@ -102,11 +110,13 @@ const extreme = composite<[x: Tensor, src: Tensor, index: Tensor], Extreme>({
     return put("set", x, 0, takeOp([at, order], 0), takeOp([values, order], 0));
   },
   saves: ["inputs", "output"],
-  vjp: [
-    (g, { inputs, output, attrs }) => shares(g, inputs, output, attrs).own,
-    (g, { inputs, output, attrs }) => shares(g, inputs, output, attrs).theirs,
-    null,
-  ],
+  vjp: (g, { inputs: [x, src, index], output: y, attrs: { includeSelf } }) => {
+    const hits = cast(eq(src, takeOp([y, index], 0)), x.dtype);
+    const equal = cast(eq(x, y), x.dtype);
+    const own = includeSelf ? equal : put("set", equal, 0, index, mul(hits, 0));
+    const share = div(g, put("add", own, 0, index, hits));
+    return [mul(own, share), mul(hits, takeOp([share, index], 0)), null];
+  },
 });
 
 /** The products of flat sources that go to one place, and of what stands there. */
@@ -117,10 +127,8 @@ function product(x: Tensor, src: Tensor, index: Tensor, includeSelf: boolean): T
   // In order of their places, every value is multiplied by the one 1, 2, 4, … before it, if that goes to the same place.
   const order = argsort(at);
   const places = takeOp([at, order], 0);
-  const [from, to] = [
-    (t: Tensor, i: number) => narrow(t, 0, i, n - i),
-    (t: Tensor, i: number) => narrow(t, 0, 0, n - i),
-  ];
+  const from = (t: Tensor, i: number): Tensor => narrow(t, 0, i, n - i);
+  const to = (t: Tensor, i: number): Tensor => narrow(t, 0, 0, n - i);
   let y = takeOp([values, order], 0);
   for (let step = 1; step < n; step *= 2) {
     const factor = where(eq(from(places, step), to(places, step)), to(y, step), 1);
@@ -150,43 +158,28 @@ export function scatterReduce(
   { includeSelf = true }: ScatterReduceOptions = {},
 ): Tensor {
   const op = "scatterReduce";
-  const known: Record<ScatterReduction, true> = { sum: true, prod: true, mean: true, amax: true, amin: true };
-  if (!(reduce in known))
-    throw new ArgumentError(op, `unknown reduction "${reduce}"`, `use one of ${Object.keys(known).join(", ")}`);
+  checkWord(op, "reduction", reduce, ["sum", "prod", "mean", "amax", "amin"]);
   return scope(() => {
-    const at = reshape(positions(op, x, dim, index), [-1]);
-    const values = reshape(cut(op, valueLike(op, x, src), index), [-1]);
-    const flat = reshape(x, [-1]);
-    if (reduce === "amax" || reduce === "amin")
-      return reshape(extreme([flat, values, at], { fn: reduce, includeSelf }), x.shape);
-    if (reduce === "prod") return reshape(product(flat, values, at, includeSelf), x.shape);
-    const cleared = (base: Tensor): Tensor => (includeSelf ? base : put("set", base, 0, at, mul(values, 0)));
-    const total = put("add", cleared(flat), 0, at, values);
-    if (reduce === "sum") return reshape(total, x.shape);
-    const count = put("add", cleared(onesLike(flat)), 0, at, onesLike(values));
-    return reshape(quotient(total, maximum(count, 1)), x.shape);
+    const arrived = arrivals(op, x, dim, index, src);
+    const [base, values, at] = [flat(x), flat(arrived.values), flat(arrived.at)];
+    const total = (base: Tensor, values: Tensor): Tensor =>
+      put("add", includeSelf ? base : put("set", base, 0, at, mul(values, 0)), 0, at, values);
+    const reduced = (): Tensor => {
+      if (reduce === "amax" || reduce === "amin") return extreme([base, values, at], { fn: reduce, includeSelf });
+      if (reduce === "prod") return product(base, values, at, includeSelf);
+      const sum = total(base, values);
+      if (reduce === "sum") return sum;
+      const count = maximum(total(onesLike(base), onesLike(values)), 1);
+      return isFloat(x.dtype) ? div(sum, count) : floorDivide(sum, count);
+    };
+    return reshape(reduced(), x.shape);
   });
-}
-
-/** `a / b`, of integers rounded down: in floating point, and again for what that left. */
-function quotient(a: Tensor, b: Tensor): Tensor {
-  if (isFloat(a.dtype)) return div(a, b);
-  const rounded = (a: Tensor): Tensor => cast(floor(div(a, b)), "int32");
-  const most = rounded(a);
-  return add(most, rounded(sub(a, mul(most, b))));
 }
 
 /** The slices of `source` in the places along `dim` that the int32 `index` (one axis) names. */
 function indexWith(op: string, mode: PutMode, x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
-  const axis = normalizeAxis(op, dim, x.ndim);
-  checkRank(op, index.shape, 1, 1, "flatten() it, or use scatter()");
-  const needed: Shape = x.shape.with(axis, index.numel());
-  if (!sameShape(source.shape, needed))
-    throw new ShapeError(
-      op,
-      `the source ${show(source.shape)} must be ${show(needed)}`,
-      `one slice of ${show(x.shape)} along axis ${dim} for every index`,
-    );
+  const axis = sliceAxis(op, x, dim, index);
+  checkSame(op, "source", source.shape, x.shape.with(axis, index.numel()), "give it a slice for every index");
   checkIndex(op, index, x.shape[axis]!, axis);
   return put(mode, x, axis, index, valueLike(op, x, source));
 }
@@ -213,16 +206,9 @@ export const indexCopy = (x: Tensor, dim: number, index: Tensor, source: Tensor)
 /** `x` with one value in the slices along `dim` that the int32 `index` (one axis) names, negative numbers from the end. */
 export function indexFill(x: Tensor, dim: number, index: Tensor, value: Tensor | number): Tensor {
   const op = "indexFill";
-  const axis = normalizeAxis(op, dim, x.ndim);
-  checkRank(op, index.shape, 1, 1, "flatten() it, or use scatter()");
+  const axis = sliceAxis(op, x, dim, index);
   return scope(() => {
     const values = expand(scalarLike(op, x, value), x.shape.with(axis, index.numel()));
     return put("set", x, axis, wrapIndex(op, index, x.shape[axis]!, axis), values);
   });
-}
-
-/** @internal One value in the dtype of `x`. */
-export function scalarLike(op: string, x: Tensor, value: Tensor | number): Tensor {
-  if (value instanceof Tensor) checkRank(op, value.shape, 0, 0, "pass a number or a scalar");
-  return value instanceof Tensor ? cast(value, x.dtype) : valueLike(op, x, value);
 }

@@ -1,15 +1,15 @@
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { composite } from "../op.ts";
-import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { alongAxis, positions } from "./along.ts";
+import { positions, selectAlong } from "./along.ts";
 import { cast } from "./cast.ts";
+import { checkSome } from "./checks.ts";
 import { full, zeros } from "./creation.ts";
 import { div, eq, gt, isnan, logicalAnd, logicalOr, sub, where } from "./elementwise.ts";
-import { gather } from "./indexing.ts";
+import { gatherKnown } from "./indexing.ts";
 import { cat } from "./join.ts";
 import { narrow, reshape, squeeze } from "./movement.ts";
-import { amax, amin, argmax, argmin } from "./reduce.ts";
+import { amax, amin, argmax, argmin, evenly } from "./reduce.ts";
 import { latest, type Selected } from "./running.ts";
 import { sort } from "./sort.ts";
 import { type ReduceOptions, sum } from "./sum.ts";
@@ -24,36 +24,24 @@ export interface Select {
 type Find = (x: Tensor, axis: number) => Tensor;
 
 function pick(op: string, x: Tensor, dim: number, keepdim: boolean, find: Find): Selected {
-  const [values, indices] = alongAxis(op, x, dim, (x, axis) => {
-    checkSome(op, x, axis);
+  return selectAlong(op, x, dim, (x, axis) => {
+    checkSome(op, x.shape, [axis]);
     const indices = find(x, axis);
-    const picked = [gather(x, axis, indices), indices];
+    const picked = [gatherKnown(x, axis, indices), indices];
     return keepdim ? picked : picked.map((y) => squeeze(y, axis));
   });
-  return { values: values!, indices: indices! };
-}
-
-function checkSome(op: string, x: Tensor, axis: number): void {
-  if (x.shape[axis] === 0)
-    throw new ShapeError(op, `axis ${axis} of ${show(x.shape)} is empty, with nothing to select`);
 }
 
 function selecting(name: string, one: (x: Tensor) => Tensor, find: Find, ofNothing: number | null): Select {
   const whole = composite<[x: Tensor]>({
     name,
     shape: ([x]) => {
-      if (ofNothing === null && x.includes(0))
-        throw new ShapeError(name, `${show(x)} is empty, with nothing to select`, "look at the shape first");
+      if (ofNothing === null) checkSome(name, x, [...x.keys()]);
       return [];
     },
     decompose: ([x]) => (x.numel() === 0 ? full([], ofNothing!, { dtype: x.dtype, backend: x.backend }) : one(x)),
     saves: ["inputs", "output"],
-    vjp: [
-      (g, { inputs: [x], output: y }) => {
-        const hit = logicalOr(eq(x, y), logicalAnd(isnan(x), isnan(y)));
-        return where(hit, div(g, sum(cast(hit, x.dtype))), 0);
-      },
-    ],
+    vjp: [(g, { inputs: [x], output: y }) => evenly(g, logicalOr(eq(x, y), logicalAnd(isnan(x), isnan(y))))],
   });
   return ((x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}) =>
     dim === undefined ? whole([x]) : pick(name, x, dim, keepdim, find)) as Select;
@@ -67,11 +55,11 @@ export const min: Select = selecting("min", amin, (x, axis) => argmin(x, axis, {
 function middle(name: string, at: (nans: Tensor, n: number) => Tensor): Select {
   const find: Find = (x, axis) => {
     const nans = sum(isnan(x), axis, { keepdim: true });
-    return gather(sort(x, { dim: axis }).indices, axis, at(nans, x.shape[axis]!));
+    return gatherKnown(sort(x, { dim: axis }).indices, axis, at(nans, x.shape[axis]!));
   };
   const one = (x: Tensor): Tensor => {
     const flat = reshape(x, [-1]);
-    return reshape(gather(flat, 0, find(flat, 0)), []);
+    return reshape(gatherKnown(flat, 0, find(flat, 0)), []);
   };
   return selecting(name, one, find, Number.NaN);
 }
@@ -99,22 +87,21 @@ export interface TopKOptions {
 
 /** The `k` largest (or smallest) elements along an axis, in order. NaN counts as the largest. */
 export function topk(x: Tensor, k: number, { dim = -1, largest = true }: TopKOptions = {}): Selected {
-  const [values, indices] = alongAxis("topk", x, dim, (x, axis) => {
-    checkRank("topk", k, 0, x, axis);
-    const indices = narrow(sort(x, { dim: axis, descending: largest }).indices, axis, 0, k);
-    return [gather(x, axis, indices), indices];
+  return selectAlong("topk", x, dim, (x, axis) => {
+    checkOrder("topk", k, 0, x, axis);
+    const { values, indices } = sort(x, { dim: axis, descending: largest });
+    return [values, indices].map((y) => narrow(y, axis, 0, k));
   });
-  return { values: values!, indices: indices! };
 }
 
 /** The `k`-th smallest element (1 is the smallest) along `dim` (default: the last axis). NaN counts as the largest. */
 export const kthvalue = (x: Tensor, k: number, dim = -1, { keepdim = false }: ReduceOptions = {}): Selected =>
   pick("kthvalue", x, dim, keepdim, (x, axis) => {
-    checkRank("kthvalue", k, 1, x, axis);
+    checkOrder("kthvalue", k, 1, x, axis);
     return narrow(sort(x, { dim: axis }).indices, axis, k - 1, 1);
   });
 
-function checkRank(op: string, k: number, least: number, { shape }: Tensor, axis: number): void {
+function checkOrder(op: string, k: number, least: number, { shape }: Tensor, axis: number): void {
   if (!Number.isInteger(k) || k < least || k > shape[axis]!)
     throw new ArgumentError(op, `k = ${k} must be an integer from ${least} to the ${shape[axis]} elements of the axis`);
 }
@@ -128,5 +115,5 @@ export const mode = (x: Tensor, dim = -1, { keepdim = false }: ReduceOptions = {
     const at = positions(x, axis);
     const first = zeros(x.shape.with(axis, 1), { dtype: "int32", backend: x.backend });
     const starts = latest(cat([first, where(repeats, 0, narrow(at, axis, 1, rest))], axis), axis);
-    return gather(indices, axis, argmax(sub(at, starts), axis, { keepdim: true }));
+    return gatherKnown(indices, axis, argmax(sub(at, starts), axis, { keepdim: true }));
   });

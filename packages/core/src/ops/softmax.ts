@@ -1,7 +1,8 @@
-import { DTypeError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { composite, floating } from "../op.ts";
 import { normalizeAxis, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkDType } from "./checks.ts";
 import { div, exp, log, mul, neg, sub } from "./elementwise.ts";
 import { checkIndex, gather, oneHot } from "./indexing.ts";
 import { squeeze, unsqueeze } from "./movement.ts";
@@ -66,8 +67,7 @@ const softmaxCrossEntropyOp = composite<[logits: Tensor, target: Tensor]>({
     return target;
   },
   dtype: ([logits, target]) => {
-    if (target !== "int32")
-      throw new DTypeError("softmaxCrossEntropy", `the classes have dtype ${target}`, 'convert them with .to("int32")');
+    checkDType("softmaxCrossEntropy", "classes", target, "int32");
     return floating("softmaxCrossEntropy")([logits]);
   },
   decompose: ([logits, target]) => neg(squeeze(gather(logSoftmax(logits, 1), 1, unsqueeze(target, 1)), 1)),

@@ -1,8 +1,11 @@
-import { type Op, primitive } from "../op.ts";
+import type { Vjp } from "../apply.ts";
+import type { ScanFn } from "../backend.ts";
+import { type Op, primitive, type Save } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { alongAxis } from "./along.ts";
-import { cast } from "./cast.ts";
-import { gather } from "./indexing.ts";
+import { alongAxis, selectAlong } from "./along.ts";
+import { asNumber } from "./cast.ts";
+import { gatherKnown } from "./indexing.ts";
+import type { Selected } from "./running.ts";
 
 interface SortAttrs {
   readonly axis: number;
@@ -20,7 +23,7 @@ const sortOp: Op<[x: Tensor], SortAttrs, readonly Tensor[]> = primitive({
   // The inverse of a permutation is what sorts it.
   vjp: [
     (g, { outputs: [, indices], attrs: { axis } }) =>
-      gather(g, axis, sortOp([indices!], { axis, descending: false })[1]!),
+      gatherKnown(g, axis, sortOp([indices!], { axis, descending: false })[1]!),
   ],
 });
 
@@ -35,26 +38,40 @@ export interface SortOptions {
 }
 
 /** The elements in order along an axis, equal ones as they stood, NaN as the largest; and the int32 positions they came from. */
-export function sort(
-  x: Tensor,
-  { dim = -1, descending = false }: SortOptions = {},
-): { values: Tensor; indices: Tensor } {
-  const [values, indices] = alongAxis("sort", x, dim, (x, axis) => sortOp([x], { axis, descending }));
-  return { values: values!, indices: indices! };
-}
+export const sort = (x: Tensor, { dim = -1, descending = false }: SortOptions = {}): Selected =>
+  selectAlong("sort", x, dim, (x, axis) => sortOp([x], { axis, descending }));
 
 /** The int32 positions that bring an axis into order. */
 export const argsort = (x: Tensor, options?: SortOptions): Tensor => sort(x, options).indices;
 
-const cumsumOp: Op<[x: Tensor], { axis: number; reverse: boolean }> = primitive({
-  name: "cumsum",
-  shape: ([x]) => x,
-  kernel: (backend, [x], { axis, reverse }, [out]) => [backend.scan("sum", x, axis, reverse, out!)],
-  vjp: [(g, { attrs: { axis, reverse } }) => cumsumOp([g], { axis, reverse: !reverse })],
-});
+interface ScanAttrs {
+  readonly axis: number;
+  readonly reverse?: boolean;
+}
+
+/** @internal Running totals along an axis, of numbers. */
+export const scanned = (
+  fn: ScanFn,
+  saves: readonly Save[],
+  vjp: Vjp<[x: Tensor], ScanAttrs> | null,
+): Op<[x: Tensor], ScanAttrs> =>
+  primitive({
+    name: `cum${fn}`,
+    shape: ([x]) => x,
+    kernel: (backend, [x], { axis, reverse = false }, [out]) => [backend.scan(fn, x, axis, reverse, out!)],
+    saves,
+    vjp: [vjp],
+  });
+
+/** @internal The method of running totals. */
+export const scanning =
+  (name: string, op: Op<[x: Tensor], ScanAttrs>) =>
+  (x: Tensor, dim: number): Tensor =>
+    alongAxis(name, x, dim, (x, axis) => [op([asNumber(x)], { axis })])[0]!;
+
+const cumsumOp: Op<[x: Tensor], ScanAttrs> = scanned("sum", [], (g, { attrs: { axis, reverse } }) =>
+  cumsumOp([g], { axis, reverse: !reverse }),
+);
 
 /** Running sums along an axis. bool counts as int32. */
-export const cumsum = (x: Tensor, dim: number): Tensor =>
-  alongAxis("cumsum", x, dim, (x, axis) => [
-    cumsumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axis, reverse: false }),
-  ])[0]!;
+export const cumsum: (x: Tensor, dim: number) => Tensor = scanning("cumsum", cumsumOp);

@@ -1,9 +1,9 @@
 import { promote } from "../dtype.ts";
-import { ArgumentError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { checkRank, normalizeAxis } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cast } from "./cast.ts";
+import { checkPositive, firstOf } from "./checks.ts";
 import { cat } from "./join.ts";
 import { narrow, padZeros, reshape } from "./movement.ts";
 
@@ -41,8 +41,7 @@ export function tensorSplit(x: Tensor, sections: number | readonly number[], dim
   const op = "tensorSplit";
   const axis = normalizeAxis(op, dim, x.ndim);
   const size = x.shape[axis]!;
-  if (typeof sections === "number" && !(Number.isInteger(sections) && sections > 0))
-    throw new ArgumentError(op, `the number of parts must be a positive integer, got ${sections}`);
+  if (typeof sections === "number") checkPositive(op, "the number of parts", sections);
   const ends =
     typeof sections === "number"
       ? Array.from(
@@ -59,7 +58,7 @@ export function tensorSplit(x: Tensor, sections: number | readonly number[], dim
 /** The matrices along the diagonal of one whose other elements are zero; vectors are rows, scalars `[1, 1]`. */
 export function blockDiag(...tensors: Tensor[] | [tensors: readonly Tensor[]]): Tensor {
   const list = tensors.flat() as Tensor[];
-  if (list.length === 0) throw new ArgumentError("blockDiag", "there are no matrices", "pass at least one");
+  firstOf("blockDiag", list);
   for (const { shape } of list) checkRank("blockDiag", shape, 0, 2);
   const dtype = list.map((x) => x.dtype).reduce(promote);
   return scope(() => {

@@ -1,7 +1,7 @@
 import { primitive } from "../op.ts";
 import { reducedAxes, reducedShape, type Shape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { cast } from "./cast.ts";
+import { asNumber } from "./cast.ts";
 import { expand, reshape } from "./movement.ts";
 
 /** Options of reductions. */
@@ -30,7 +30,7 @@ export const sumOp = primitive<[x: Tensor], ReduceAttrs>({
 
 /** The sum over `dim` (default: all axes). bool counts as int32. */
 export const sum = (x: Tensor, dim?: number | readonly number[], { keepdim = false }: ReduceOptions = {}): Tensor =>
-  sumOp([x.dtype === "bool" ? cast(x, "int32") : x], { axes: reducedAxes("sum", dim, x.ndim), keepdim });
+  sumOp([asNumber(x)], { axes: reducedAxes("sum", dim, x.ndim), keepdim });
 
 /** @internal The sum over the axes along which a tensor of shape `to` was stretched: the adjoint of broadcasting. */
 export function unbroadcast(g: Tensor, to: Shape): Tensor {
