@@ -1,55 +1,36 @@
 import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { composite, floating } from "../op.ts";
 import { normalizeAxis, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { asFloat } from "./cast.ts";
 import { abs, add, div, erf, exp, mul, sigmoid, sub, tanh } from "./elementwise.ts";
 import { narrow } from "./movement.ts";
+import { gradientOp, smooth } from "./pointwise.ts";
 
-const siluOp = composite<[x: Tensor]>({
-  name: "silu",
-  shape: ([x]) => x,
-  dtype: floating("silu"),
-  decompose: ([x]) => mul(x, sigmoid(x)),
-  saves: ["inputs"],
-  vjp: [(g, { inputs: [x] }) => siluGrad([g, x])],
-});
-
-const siluGrad = composite<[g: Tensor, x: Tensor]>({
-  name: "siluGrad",
-  shape: ([g]) => g,
-  decompose: ([g, x]) => {
-    const s = sigmoid(x);
-    return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
-  },
+const siluGrad = gradientOp("silu", (g, x) => {
+  const s = sigmoid(x);
+  return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
 });
 
 /** `x · sigmoid(x)`, also called swish (Elfwing et al. 2018). */
-export const silu = (x: Tensor): Tensor => siluOp([asFloat(x)]);
+export const silu: (x: Tensor) => Tensor = smooth(
+  "silu",
+  (x) => mul(x, sigmoid(x)),
+  (g, { inputs: [x] }) => siluGrad(g, x),
+);
 
 /** The normal distribution function. */
 const phi = (x: Tensor): Tensor => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
 /** The normal density. */
 const density = (x: Tensor): Tensor => mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 
-const geluOp = composite<[x: Tensor]>({
-  name: "gelu",
-  shape: ([x]) => x,
-  dtype: floating("gelu"),
-  decompose: ([x]) => mul(x, phi(x)),
-  saves: ["inputs"],
-  vjp: [(g, { inputs: [x] }) => geluGrad([g, x])],
-});
-
-const geluGrad = composite<[g: Tensor, x: Tensor]>({
-  name: "geluGrad",
-  shape: ([g]) => g,
-  decompose: ([g, x]) => mul(g, add(phi(x), mul(x, density(x)))),
-});
+const geluGrad = gradientOp("gelu", (g, x) => mul(g, add(phi(x), mul(x, density(x)))));
 
 /** `x · Φ(x)` with the normal distribution function Φ (Hendrycks & Gimpel 2016), exact. */
-export const gelu = (x: Tensor): Tensor => geluOp([asFloat(x)]);
+export const gelu: (x: Tensor) => Tensor = smooth(
+  "gelu",
+  (x) => mul(x, phi(x)),
+  (g, { inputs: [x] }) => geluGrad(g, x),
+);
 
 /** `x / (1 + |x|)` (Bergstra et al. 2009). */
 export const softsign = (x: Tensor): Tensor => scope(() => div(x, add(abs(x), 1)));

@@ -8,7 +8,17 @@ import { full } from "./creation.ts";
 
 import { nonzero } from "./nonzero.ts";
 
-import { arithmetic, common, keepDType, type Pair, predicate, type Scalar, toBool, unary } from "./pointwise.ts";
+import {
+  arithmetic,
+  common,
+  gradientOp,
+  keepDType,
+  type Pair,
+  predicate,
+  type Scalar,
+  toBool,
+  unary,
+} from "./pointwise.ts";
 
 import { unbroadcast } from "./sum.ts";
 
@@ -38,9 +48,9 @@ export const sin = unary("sin", ["inputs"], (g, { inputs: [x] }) => mul(g, cos(x
 /** The cosine of an angle in radians. */
 export const cos = unary("cos", ["inputs"], (g, { inputs: [x] }) => mul(neg(g), sin(x)));
 /** The hyperbolic tangent. */
-export const tanh = unary("tanh", ["output"], (g, { output: y }) => tanhGrad([g, y]));
+export const tanh = unary("tanh", ["output"], (g, { output: y }) => tanhGrad(g, y));
 /** `1 / (1 + e⁻ˣ)`. */
-export const sigmoid = unary("sigmoid", ["output"], (g, { output: y }) => sigmoidGrad([g, y]));
+export const sigmoid = unary("sigmoid", ["output"], (g, { output: y }) => sigmoidGrad(g, y));
 /** The error function. */
 export const erf = unary("erf", ["inputs"], (g, { inputs: [x] }) =>
   mul(mul(g, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
@@ -48,16 +58,8 @@ export const erf = unary("erf", ["inputs"], (g, { inputs: [x] }) =>
 /** `max(x, 0)`; the gradient at 0 is 0. */
 export const relu = unary("relu", ["output"], (g, { output: y }) => reluGrad([g, y]), "number");
 
-const tanhGrad = composite<Gradient>({
-  name: "tanhGrad",
-  shape: ([g]) => g,
-  decompose: ([g, y]) => sub(g, mul(g, mul(y, y))),
-});
-const sigmoidGrad = composite<Gradient>({
-  name: "sigmoidGrad",
-  shape: ([g]) => g,
-  decompose: ([g, y]) => mul(g, mul(y, sub(1, y))),
-});
+const tanhGrad = gradientOp("tanh", (g, y) => sub(g, mul(g, mul(y, y))));
+const sigmoidGrad = gradientOp("sigmoid", (g, y) => mul(g, mul(y, sub(1, y))));
 /** @internal `g` where the result `y` of a relu is positive, 0 elsewhere. */
 export const reluGrad: Op<Gradient> = composite({
   name: "reluGrad",

@@ -171,7 +171,7 @@ describe("bad operands get an error that names the op, the values and the remedy
     [() => batchNorm(ones([2]), null, null, 1e-5), "batchNorm: expected [N,C,…], got [2]"],
     [
       () => batchNorm(ones([2, 3]), ones([2]), null, 1e-5),
-      "batchNorm: weight and bias of an input [2,3] need 3 elements, got [2]; pass them with shape [3] or null",
+      "batchNorm: weight and bias of an input [2,3] need 3 elements, got [2]; pass as many, or null",
     ],
     [() => layerNorm(ones([2, 3]), [2], null, null, 1e-5), "layerNorm: the input [2,3] must end in [2]"],
     [() => softmax(ints(1), 0), "softmax: expected a floating dtype, got int32"],

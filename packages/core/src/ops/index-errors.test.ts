@@ -37,7 +37,7 @@ describe("bad shapes and indices get an error that names the op, the values and 
     [() => arange(3).at([0.5]), "at: 0.5 is no index; fill an array with integers, or with booleans"],
     [
       () => square().at([true, false, true]),
-      "at: the mask [3] does not match [2,2] from axis 0 on; give it the sizes of the axes that it selects from",
+      "at: the mask [3] must be [2]; reshape() it",
     ],
     [() => square().at([0, 1], [0, 1, 0]), "at: shapes do not broadcast: [2] and [3]"],
     [() => square().select(0, 2), "select: index 2 is out of range for axis 0 of size 2"],

@@ -1,8 +1,9 @@
 import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
-import { type Shape, sameShape, show, sizeOf } from "../shape.ts";
+import { reducedShape, type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkSame } from "./checks.ts";
 import { add, div, mul, rsqrt, sub } from "./elementwise.ts";
 import { expand, reshape } from "./movement.ts";
 import { mean, variance } from "./reduce.ts";
@@ -23,18 +24,8 @@ interface NormGradAttrs extends NormAttrs {
   readonly needs: readonly boolean[];
 }
 
-/** Results that exist for some places only, each in its own. */
-function inPlaces(found: readonly Tensor[], places: readonly boolean[]): (Tensor | null)[] {
-  let at = 0;
-  return places.map((taken) => (taken ? (found[at++] ?? null) : null));
-}
-
 /** Normalises over some axes: the result, and the mean and (biased) variance it was made with, which keep the axes as size 1. */
 function normalization(name: "batchNorm" | "layerNorm") {
-  const parts = (x: Tensor, mu: Tensor, sigma2: Tensor, { eps }: NormAttrs): { r: Tensor; xHat: Tensor } => {
-    const r = rsqrt(add(sigma2, eps));
-    return { r, xHat: mul(sub(x, mu), r) };
-  };
   const gradient = composite<
     [g: Tensor, x: Tensor, weight: Tensor | null, mean: Tensor, variance: Tensor],
     NormGradAttrs
@@ -42,17 +33,17 @@ function normalization(name: "batchNorm" | "layerNorm") {
     name: `${name}Grad`,
     outputs: ([, x], [dtype], { affine, needs }) =>
       [x, affine, affine].filter((_, i) => needs[i]).map((shape) => ({ shape, dtype })),
-    decompose: ([g, x, weight, mu, sigma2], { needs, ...attrs }) => {
-      const { axes, affine } = attrs;
-      const db = needs[2] ? [unbroadcast(g, affine)] : [];
-      if (!needs[0] && !needs[1]) return db;
-      const { r, xHat } = parts(x, mu, sigma2, attrs);
-      const dw = needs[1] ? [unbroadcast(mul(g, xHat), affine)] : [];
-      if (!needs[0]) return [...dw, ...db];
+    decompose: ([g, x, weight, mu, sigma2], { axes, affine, eps, needs }) => {
+      const db = (): Tensor => unbroadcast(g, affine);
+      if (!needs[0] && !needs[1]) return [db()];
+      const r = rsqrt(add(sigma2, eps));
+      const xHat = mul(sub(x, mu), r);
       const average = (t: Tensor): Tensor => mean(t, axes, { keepdim: true });
-      const gHat = weight === null ? g : mul(g, reshape(weight, affine));
-      const dx = mul(r, sub(sub(gHat, average(gHat)), mul(xHat, average(mul(gHat, xHat)))));
-      return [dx, ...dw, ...db];
+      const dx = (): Tensor => {
+        const gHat = weight === null ? g : mul(g, reshape(weight, affine));
+        return mul(r, sub(sub(gHat, average(gHat)), mul(xHat, average(mul(gHat, xHat)))));
+      };
+      return [dx, () => unbroadcast(mul(g, xHat), affine), db].flatMap((gradient, i) => (needs[i] ? [gradient()] : []));
     },
   });
   return composite<Affine, NormAttrs>({
@@ -64,29 +55,33 @@ function normalization(name: "batchNorm" | "layerNorm") {
           throw new ShapeError(
             name,
             `weight and bias of an input ${show(x)} need ${sizeOf(affine)} elements, got ${show(p)}`,
-            `pass them with shape [${affine.filter((size) => size !== 1)}] or null`,
+            "pass as many, or null",
           );
-      const statistic = { shape: x.map((size, i) => (axes.includes(i) ? 1 : size)), dtype };
+      const statistic = { shape: reducedShape(x, axes, true), dtype };
       return [{ shape: x, dtype }, statistic, statistic];
     },
-    decompose: ([x, weight, bias], attrs) => {
-      const mu = mean(x, attrs.axes, { keepdim: true });
-      const sigma2 = variance(x, attrs.axes, { keepdim: true, correction: 0 });
-      const { xHat } = parts(x, mu, sigma2, attrs);
-      const scaled = weight === null ? xHat : mul(xHat, reshape(weight, attrs.affine));
-      return [bias === null ? scaled : add(scaled, reshape(bias, attrs.affine)), mu, sigma2];
+    decompose: ([x, weight, bias], { axes, affine, eps }) => {
+      const mu = mean(x, axes, { keepdim: true });
+      const sigma2 = variance(x, axes, { keepdim: true, correction: 0 });
+      const xHat = mul(sub(x, mu), rsqrt(add(sigma2, eps)));
+      const scaled = weight === null ? xHat : mul(xHat, reshape(weight, affine));
+      return [bias === null ? scaled : add(scaled, reshape(bias, affine)), mu, sigma2];
     },
     saves: ["input0", "input1", "output1", "output2"],
     vjp: (_, { inputs: [x, weight], outputs: [, mu, sigma2], grads: [g, gMu, gSigma2], needs, specs, attrs }) => {
-      const found = g == null ? [] : gradient([g, x, weight, mu!, sigma2!], { ...attrs, needs });
-      const [dx, dw, db] = inPlaces(found, needs);
-      const like = (t: Tensor | null, i: number): Tensor | null => t && reshape(t, specs[i]!.shape);
-      if (!needs[0]) return [null, like(dw!, 1), like(db!, 2)];
+      const found = g == null ? [] : [...gradient([g, x, weight, mu!, sigma2!], { ...attrs, needs })];
+      const grads = needs.map((needed, i) => {
+        const y = needed && found.shift();
+        return y ? reshape(y, specs[i]!.shape) : null;
+      });
+      if (!needs[0]) return grads;
       const n = sizeOf(attrs.axes.map((i) => x.shape[i]!));
-      const terms = [dx!];
-      if (gMu != null) terms.push(expand(div(gMu, n), x.shape));
-      if (gSigma2 != null) terms.push(mul(mul(gSigma2, 2 / n), sub(x, mu!)));
-      return [terms.filter((t) => t !== null).reduce((a, b) => add(a, b)), like(dw!, 1), like(db!, 2)];
+      const terms = [
+        grads[0]!,
+        gMu && expand(div(gMu, n), x.shape),
+        gSigma2 && mul(mul(gSigma2, 2 / n), sub(x, mu!)),
+      ].filter((t) => t != null);
+      return [terms.reduce((a, b) => add(a, b)), ...grads.slice(1)];
     },
   });
 }
@@ -144,8 +139,7 @@ export function layerNorm(
  */
 export function rmsNorm(x: Tensor, normalizedShape: Shape, weight: Tensor | null, eps: number | null): Tensor {
   const axes = trailing("rmsNorm", x, normalizedShape);
-  if (weight !== null && !sameShape(weight.shape, normalizedShape))
-    throw new ShapeError("rmsNorm", `the weight ${show(weight.shape)} must have the shape ${show(normalizedShape)}`);
+  if (weight !== null) checkSame("rmsNorm", "weight", weight.shape, normalizedShape);
   return scope(() => {
     const epsilon = eps ?? (x.dtype === "float64" ? Number.EPSILON : 2 ** -23);
     const y = mul(x, rsqrt(add(mean(mul(x, x), axes, { keepdim: true }), epsilon)));

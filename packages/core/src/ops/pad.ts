@@ -19,11 +19,14 @@ export interface PadOptions {
   readonly value?: number;
 }
 
-/** Which element of an axis stands at place `i`, which may lie beyond its ends. */
-const SOURCES: Record<Exclude<PadMode, "constant">, (i: number, size: number) => number> = {
+/** Which element of an axis stands at place `i`, which may lie beyond its ends, if `length` elements from `first` on are left of it. */
+const SOURCES: Record<
+  Exclude<PadMode, "constant">,
+  (i: number, size: number, first: number, length: number) => number
+> = {
   reflect: (i, size) => (i < 0 ? -i : i < size ? i : 2 * (size - 1) - i),
   replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
-  circular: (i, size) => (i + size) % size,
+  circular: (i, _, first, length) => first + ((i - first + length) % length),
 };
 
 /**
@@ -50,23 +53,33 @@ export function pad(x: Tensor, padding: readonly number[], { mode = "constant", 
     );
   // From the first axis on.
   const sides = Array.from({ length: n }, (_, i) => padding.slice(2 * (n - 1 - i), 2 * (n - i)) as [number, number]);
-  sides.forEach((side, i) => {
-    checkSides(x, x.ndim - n + i, side, mode);
-  });
+  for (const [i, side] of sides.entries()) checkSides(x, x.ndim - n + i, side, mode);
   const each = (x: Tensor, sides: readonly Pair[], fn: (y: Tensor, axis: number, side: Pair) => Tensor): Tensor =>
     sides.reduce((y, side, i) => (side[0] === 0 && side[1] === 0 ? y : fn(y, y.ndim - n + i, side)), x);
+  const { dtype, backend } = x;
   return scope(() => {
-    if (mode === "reflect" || mode === "replicate") return each(x, sides, along(SOURCES[mode]));
+    if (mode !== "constant") return each(x, sides, (y, axis, side) => extend(y, axis, side, SOURCES[mode]));
     const cropped = each(x, sides, crop);
     const more = sides.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
-    if (mode === "circular") return each(cropped, more, along(SOURCES[mode]));
-    return value === 0 ? padZeros(cropped, more) : each(cropped, more, surround(value));
+    return value === 0
+      ? padZeros(cropped, more)
+      : each(cropped, more, (y, axis, side) => {
+          const [before, after] = side.map((size) => full(y.shape.with(axis, size), value, { dtype, backend }));
+          return cat([before!, y, after!], axis);
+        });
   });
 }
 
-function checkSides({ shape }: Tensor, axis: number, [before, after]: Pair, mode: PadMode): void {
+/** Where what is left of an axis begins, and how much that is. */
+function remainder(size: number, [before, after]: Pair): [start: number, length: number] {
+  const start = Math.max(0, -before);
+  return [start, size - start + Math.min(0, after)];
+}
+
+function checkSides({ shape }: Tensor, axis: number, side: Pair, mode: PadMode): void {
+  const [before, after] = side;
   const size = shape[axis]!;
-  const left = size + Math.min(0, before) + Math.min(0, after);
+  const [, left] = remainder(size, side);
   const most = mode === "reflect" ? size - 1 : mode === "circular" ? left : Number.POSITIVE_INFINITY;
   const least = mode === "constant" ? 0 : 1;
   const source = mode === "reflect" || mode === "replicate" ? size : left;
@@ -78,26 +91,15 @@ function checkSides({ shape }: Tensor, axis: number, [before, after]: Pair, mode
     );
 }
 
-function crop(x: Tensor, axis: number, [before, after]: Pair): Tensor {
-  const start = Math.max(0, -before);
-  return narrow(x, axis, start, x.shape[axis]! - start + Math.min(0, after));
-}
-
-const surround =
-  (value: number) =>
-  (x: Tensor, axis: number, side: Pair): Tensor => {
-    const { dtype, backend } = x;
-    const [before, after] = side.map((size) => full(x.shape.with(axis, size), value, { dtype, backend }));
-    return cat([before!, x, after!], axis);
-  };
+const crop = (x: Tensor, axis: number, side: Pair): Tensor => narrow(x, axis, ...remainder(x.shape[axis]!, side));
 
 /** Elements of the axis itself around it. */
-const along =
-  (source: (i: number, size: number) => number) =>
-  (x: Tensor, axis: number, [before, after]: Pair): Tensor => {
-    const size = x.shape[axis]!;
-    const index = Array.from({ length: size + before + after }, (_, i) => source(i - before, size));
-    return takeOp([x, tensor(index, { dtype: "int32", backend: x.backend })], axis);
-  };
+function extend(x: Tensor, axis: number, side: Pair, source: (typeof SOURCES)["circular"]): Tensor {
+  const [before, after] = side;
+  const size = x.shape[axis]!;
+  const left = remainder(size, side);
+  const index = Array.from({ length: size + before + after }, (_, i) => source(i - before, size, ...left));
+  return takeOp([x, tensor(index, { dtype: "int32", backend: x.backend })], axis);
+}
 
 type Pair = readonly [before: number, after: number];

@@ -3,7 +3,7 @@ import type { ArithmeticFn, ComparisonFn, LogicalFn, UnaryFn } from "../backend.
 import { type DType, promote, promoteNumber, toFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { composite, primitive, type Save } from "../op.ts";
+import { composite, floating, primitive, type Save } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { asFloat, cast } from "./cast.ts";
@@ -123,6 +123,36 @@ export function composed(
   });
   return (a: Scalar, b: Scalar): Tensor => scope(() => op(tensors(name, a, b, toFloat), undefined));
 }
+
+/** An op of one input that is made of others, in floating point. */
+export function smooth<A = void>(
+  name: string,
+  decompose: (x: Tensor, attrs: A) => Tensor,
+  vjp: Vjp<[x: Tensor], A>,
+): (x: Tensor, attrs: A) => Tensor {
+  const op = composite<[x: Tensor], A>({
+    name,
+    shape: ([x]) => x,
+    dtype: floating(name),
+    decompose: ([x], attrs) => decompose(x, attrs),
+    saves: ["inputs"],
+    vjp: [vjp],
+  });
+  return (x, attrs) => op([asFloat(x)], attrs);
+}
+
+/** A gradient, from that of the result and what was saved: an op, so that backends may have a kernel for it. */
+export const gradientOp = <A = void>(
+  name: string,
+  decompose: (g: Tensor, saved: Tensor, attrs: A) => Tensor,
+): ((g: Tensor, saved: Tensor, attrs: A) => Tensor) => {
+  const op = composite<[g: Tensor, saved: Tensor], A>({
+    name: `${name}Grad`,
+    shape: ([g]) => g,
+    decompose: ([g, saved], attrs) => decompose(g, saved, attrs),
+  });
+  return (g, saved, attrs) => op([g, saved], attrs);
+};
 
 /** A comparison or logical op: bool, without a gradient. */
 export function predicate(fn: ComparisonFn | LogicalFn, convert: (dtype: DType) => DType) {

@@ -1,12 +1,11 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { composite, floating } from "../op.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { asFloat } from "./cast.ts";
 import { abs, add, div, ge, gt, le, mul, sign, sub, where } from "./elementwise.ts";
 import { clamp } from "./limits.ts";
 import { reshape } from "./movement.ts";
+import { smooth } from "./pointwise.ts";
 
 // Activations of straight pieces. At kinks, and for NaN, gradients are those of PyTorch.
 
@@ -55,17 +54,12 @@ export const relu6 = (x: Tensor): Tensor => hardtanh(x, { minVal: 0, maxVal: 6 }
 /** `min(max(x + 3, 0), 6) / 6`. */
 export const hardsigmoid = (x: Tensor): Tensor => scope(() => div(clamp(add(x, 3), 0, 6), 6));
 
-const hardswishOp = composite<[x: Tensor]>({
-  name: "hardswish",
-  shape: ([x]) => x,
-  dtype: floating("hardswish"),
-  decompose: ([x]) => mul(x, hardsigmoid(x)),
-  saves: ["inputs"],
-  vjp: [(g, { inputs: [x] }) => where(le(x, -3), 0, where(ge(x, 3), g, mul(g, add(div(x, 3), 0.5))))],
-});
-
 /** `x · hardsigmoid(x)` (Howard et al. 2019). */
-export const hardswish = (x: Tensor): Tensor => hardswishOp([asFloat(x)]);
+export const hardswish: (x: Tensor) => Tensor = smooth(
+  "hardswish",
+  (x) => mul(x, hardsigmoid(x)),
+  (g, { inputs: [x] }) => where(le(x, -3), 0, where(ge(x, 3), g, mul(g, add(div(x, 3), 0.5)))),
+);
 
 /** `x` where it is above the threshold, `value` elsewhere. */
 export const threshold = (x: Tensor, threshold: number, value: number): Tensor =>

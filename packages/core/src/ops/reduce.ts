@@ -51,8 +51,8 @@ export const all = (x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor =>
 
 type Attrs<O> = ReduceAttrs & Required<O>;
 
-/** A reduction of floating tensors that is made of other ops. */
-function reduction<O extends ReduceOptions>(
+/** @internal A reduction of floating tensors that is made of other ops. */
+export function reduction<O extends ReduceOptions>(
   name: string,
   decompose: (x: Tensor, attrs: Attrs<O>) => Tensor,
   saves: readonly Save[],

@@ -1,12 +1,13 @@
 import type { Backend } from "../backend.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { broadcastShapes, normalizeAxis, type Shape, sameShape, show, sizeOf, stridesOf } from "../shape.ts";
+import { broadcastShapes, normalizeAxis, type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import { mixedBackends, Tensor } from "../tensor.ts";
+import { checkSame } from "./checks.ts";
 import { tensor } from "./creation.ts";
 import { add, mul } from "./elementwise.ts";
 import { outOfRange, takeOp, wrapIndex } from "./indexing.ts";
-import { gatherView, reshape } from "./movement.ts";
+import { reshape, strided } from "./movement.ts";
 import { nonzero } from "./nonzero.ts";
 
 /**
@@ -54,7 +55,7 @@ export function indexed(op: string, x: Tensor, index: readonly Index[]): Tensor 
     const first = Math.max(0, lasting.indexOf(picked[0]!));
     const adjacent = picked.every((line, i) => lasting[first + i] === line);
     const order = adjacent ? lines : [...picked, ...lines.filter((line) => !picked.includes(line))];
-    let y = viewed(x, order, offset);
+    let y = strided(x, { shape: order.map(({ size }) => size), strides: order.map(({ stride }) => stride), offset });
     for (let axis = order.length - 1; axis >= 0; axis--) {
       const { picks } = order[axis]!;
       if (picks?.ndim === 0) y = takeOp([y, picks], axis);
@@ -62,14 +63,6 @@ export function indexed(op: string, x: Tensor, index: readonly Index[]): Tensor 
     const indices = picked.map(({ picks }) => picks!);
     return indices.length === 0 ? y : pick(op, y, adjacent ? first : 0, indices);
   });
-}
-
-function viewed(x: Tensor, lines: readonly Line[], offset: number): Tensor {
-  const shape = lines.map(({ size }) => size);
-  const contiguous = stridesOf(shape);
-  if (sizeOf(shape) === x.numel() && lines.every(({ size, stride }, i) => size === 1 || stride === contiguous[i]))
-    return reshape(x, shape);
-  return gatherView([x], { shape, strides: lines.map(({ stride }) => stride), offset: shape.includes(0) ? 0 : offset });
 }
 
 /** The axes from `first` on, one per index, joined into one, from which the indices together take. */
@@ -83,48 +76,39 @@ function pick(op: string, x: Tensor, first: number, indices: readonly Tensor[]):
 }
 
 function parse(op: string, x: Tensor, index: readonly Index[]): { lines: readonly Line[]; offset: number } {
-  const items = index.map((item) =>
+  const given = index.map((item) =>
     Array.isArray(item) ? listed(op, item, x.backend) : (item as Exclude<Index, IndexList>),
   );
-  const named = items.reduce<number>((sum, item) => sum + axesOf(item), 0);
+  const named = given.reduce<number>((sum, item) => sum + axesOf(item), 0);
   if (named > x.ndim) throw new ShapeError(op, `${named} indices for ${show(x.shape)}`, "give at most one per axis");
-  if (items.indexOf("...") !== items.lastIndexOf("..."))
+  const dots = given.indexOf("...");
+  if (dots !== given.lastIndexOf("..."))
     throw new ArgumentError(op, '"..." appears twice', "write null for a whole axis");
+  const others = new Array<null>(x.ndim - named).fill(null);
+  const items = dots < 0 ? [...given, ...others] : given.toSpliced(dots, 1, ...others);
   const strides = stridesOf(x.shape);
   const lines: Line[] = [];
   let [axis, offset] = [0, 0];
-  const push = (size: number, stride: number, picks: Tensor | null = null): unknown =>
-    lines.push({ size, stride, picks });
-  const whole = (count: number): void => {
-    for (; count > 0; count--, axis++) push(x.shape[axis]!, strides[axis]!);
-  };
+  const push = (picks: Tensor | null = null, size = x.shape[axis]!, step = 1): unknown =>
+    lines.push({ size, stride: step * strides[axis++]!, picks });
   for (const item of items) {
-    if (item instanceof Tensor && item.backend !== x.backend) throw mixedBackends(op, x.backend, item.backend);
-    if (item === "...") whole(x.ndim - named);
-    else if (item === "new") push(1, 0);
-    else if (item === null) whole(1);
+    if (item === "new") lines.push({ size: 1, stride: 0, picks: null });
+    else if (item === null) push();
     else if (!(item instanceof Tensor)) {
       const { start, step, length } = rangeOf(op, item, x.shape[axis]!, axis);
       offset += start * strides[axis]!;
-      if (length !== null) push(length, step * strides[axis]!);
-      axis++;
-    } else if (item.dtype !== "bool") {
-      push(x.shape[axis]!, strides[axis]!, wrapIndex(op, item, x.shape[axis]!, axis));
-      axis++;
-    } else {
-      if (!sameShape(item.shape, x.shape.slice(axis, axis + item.ndim)))
-        throw new ShapeError(
-          op,
-          `the mask ${show(item.shape)} does not match ${show(x.shape)} from axis ${axis} on`,
-          "give it the sizes of the axes that it selects from",
-        );
+      if (length === null) axis++;
+      else push(null, length, step);
+    } else if (item.backend !== x.backend) throw mixedBackends(op, x.backend, item.backend);
+    else if (item.dtype !== "bool") push(wrapIndex(op, item, x.shape[axis]!, axis));
+    else {
+      checkSame(op, "mask", item.shape, x.shape.slice(axis, axis + item.ndim));
       // A mask without axes chooses from a new one.
       for (const picks of nonzero(item, { asTuple: true }))
-        if (item.ndim === 0) push(1, 0, picks);
-        else push(x.shape[axis]!, strides[axis++]!, picks);
+        if (item.ndim === 0) lines.push({ size: 1, stride: 0, picks });
+        else push(picks);
     }
   }
-  whole(x.ndim - axis);
   return { lines, offset };
 }
 

@@ -6,54 +6,49 @@ import { checkDType } from "./checks.ts";
 import { div, exp, log, mul, neg, sub } from "./elementwise.ts";
 import { checkIndex, gather, oneHot } from "./indexing.ts";
 import { squeeze, unsqueeze } from "./movement.ts";
+import { gradientOp } from "./pointwise.ts";
 import { amax } from "./reduce.ts";
 import { sum } from "./sum.ts";
 
 const keepdim = { keepdim: true };
 
-const softmaxOp = composite<[x: Tensor], number>({
-  name: "softmax",
-  shape: ([x]) => x,
-  dtype: floating("softmax"),
-  decompose: ([x], axis) => {
+/** A function along an axis whose gradient reads the result alone. */
+function alongAll(
+  name: string,
+  decompose: (x: Tensor, axis: number) => Tensor,
+  gradient: (g: Tensor, y: Tensor, axis: number) => Tensor,
+) {
+  const grad = gradientOp<number>(name, gradient);
+  const op = composite<[x: Tensor], number>({
+    name,
+    shape: ([x]) => x,
+    dtype: floating(name),
+    decompose: ([x], axis) => decompose(x, axis),
+    saves: ["output"],
+    vjp: [(g, { output, attrs }) => grad(g, output, attrs)],
+  });
+  return (x: Tensor, dim: number): Tensor => (x.numel() === 0 ? x : op([x], normalizeAxis(name, dim, x.ndim)));
+}
+
+/** `eˣ / Σ eˣ` along an axis. */
+export const softmax = alongAll(
+  "softmax",
+  (x, axis) => {
     const e = exp(sub(x, amax(x, axis, keepdim)));
     return div(e, sum(e, axis, keepdim));
   },
-  saves: ["output"],
-  vjp: [(g, { output: y, attrs: axis }) => softmaxGrad([g, y], axis)],
-});
+  (g, y, axis) => mul(y, sub(g, sum(mul(g, y), axis, keepdim))),
+);
 
-const softmaxGrad = composite<[g: Tensor, y: Tensor], number>({
-  name: "softmaxGrad",
-  shape: ([g]) => g,
-  decompose: ([g, y], axis) => mul(y, sub(g, sum(mul(g, y), axis, keepdim))),
-});
-
-/** `eˣ / Σ eˣ` along an axis. */
-export const softmax = (x: Tensor, dim: number): Tensor =>
-  x.numel() === 0 ? x : softmaxOp([x], normalizeAxis("softmax", dim, x.ndim));
-
-const logSoftmaxOp = composite<[x: Tensor], number>({
-  name: "logSoftmax",
-  shape: ([x]) => x,
-  dtype: floating("logSoftmax"),
-  decompose: ([x], axis) => {
+/** `log softmax(x)` along an axis, without overflow. */
+export const logSoftmax = alongAll(
+  "logSoftmax",
+  (x, axis) => {
     const shifted = sub(x, amax(x, axis, keepdim));
     return sub(shifted, log(sum(exp(shifted), axis, keepdim)));
   },
-  saves: ["output"],
-  vjp: [(g, { output: y, attrs: axis }) => logSoftmaxGrad([g, y], axis)],
-});
-
-const logSoftmaxGrad = composite<[g: Tensor, y: Tensor], number>({
-  name: "logSoftmaxGrad",
-  shape: ([g]) => g,
-  decompose: ([g, y], axis) => sub(g, mul(exp(y), sum(g, axis, keepdim))),
-});
-
-/** `log softmax(x)` along an axis, without overflow. */
-export const logSoftmax = (x: Tensor, dim: number): Tensor =>
-  x.numel() === 0 ? x : logSoftmaxOp([x], normalizeAxis("logSoftmax", dim, x.ndim));
+  (g, y, axis) => sub(g, mul(exp(y), sum(g, axis, keepdim))),
+);
 
 const softmaxCrossEntropyOp = composite<[logits: Tensor, target: Tensor]>({
   name: "softmaxCrossEntropy",

@@ -1,6 +1,5 @@
 import { toFloat } from "../dtype.ts";
 import { scope } from "../memory.ts";
-import { composite, floating } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { asFloat } from "./cast.ts";
 import {
@@ -30,7 +29,7 @@ import {
   sub,
   where,
 } from "./elementwise.ts";
-import { arithmetic, composed, type Scalar, tensors, unary } from "./pointwise.ts";
+import { arithmetic, composed, type Scalar, smooth, tensors, unary } from "./pointwise.ts";
 
 const square = (x: Scalar): Scalar => (typeof x === "number" ? x * x : mul(x, x));
 
@@ -88,26 +87,21 @@ export interface LogitOptions {
   readonly eps?: number | null;
 }
 
-const logitOp = composite<[x: Tensor]>({
-  name: "logit",
-  shape: ([x]) => x,
-  dtype: floating("logit"),
-  decompose: ([x]) => sub(log(x), log1p(neg(x))),
-  saves: ["inputs"],
-  vjp: [
-    (g, { inputs: [x] }) => {
-      const variance = mul(x, sub(1, x));
-      return div(g, where(lt(variance, 0), Number.NaN, abs(variance)));
-    },
-  ],
-});
+const logitOp = smooth(
+  "logit",
+  (x) => sub(log(x), log1p(neg(x))),
+  (g, { inputs: [x] }) => {
+    const variance = mul(x, sub(1, x));
+    return div(g, where(lt(variance, 0), Number.NaN, abs(variance)));
+  },
+);
 
 /** `log(x / (1 − x))`, the inverse of `sigmoid`. */
 export const logit = (x: Tensor, { eps = null }: LogitOptions = {}): Tensor =>
   scope(() => {
     const p = asFloat(x);
     // Not `clamp`: here the gradient at the bounds counts.
-    return logitOp([eps === null ? p : where(lt(p, eps), eps, where(gt(p, 1 - eps), 1 - eps, p))]);
+    return logitOp(eps === null ? p : where(lt(p, eps), eps, where(gt(p, 1 - eps), 1 - eps, p)));
   });
 
 /** `1 / (a² + b²)`, and 0 at the origin. */
