@@ -1,5 +1,5 @@
 import { scope } from "../memory.ts";
-import { normalizeAxis } from "../shape.ts";
+import { normalizeAxis, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { arange } from "./creation.ts";
 import { reshape } from "./movement.ts";
@@ -29,9 +29,14 @@ export function selectAlong(
   return { values: values!, indices: indices! };
 }
 
+/** @internal The numbers `0 … n−1`, int32, beside a tensor. */
+export const countTo = (n: number, { backend }: Tensor): Tensor => arange(0, n, 1, { backend });
+
+/** @internal The shape of `n` elements along an axis, of size 1 along the others. */
+export const alone = (n: number, axis: number, shape: Shape): Shape => shape.map((_, i) => (i === axis ? n : 1));
+
 /** @internal The numbers `0 … n−1` along an axis of `x`, int32, in a tensor of size 1 along the others. */
-export const positions = ({ shape, backend }: Tensor, axis: number): Tensor =>
-  reshape(
-    arange(0, shape[axis]!, 1, { backend }),
-    shape.map((size, i) => (i === axis ? size : 1)),
-  );
+export const positions = (x: Tensor, axis: number): Tensor => {
+  const n = x.shape[axis]!;
+  return reshape(countTo(n, x), alone(n, axis, x.shape));
+};

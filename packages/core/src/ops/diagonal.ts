@@ -2,9 +2,10 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { checkRank, normalizeAxis, show, stridesOf, type View } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { arange, ones, type TensorOptions } from "./creation.ts";
+import { positions } from "./along.ts";
+import { ones, type TensorOptions } from "./creation.ts";
 import { ge, le, sub, where } from "./elementwise.ts";
-import { gatherView, reshape, scatterView, transpose, unsqueeze } from "./movement.ts";
+import { gatherView, reshape, scatterView, transpose } from "./movement.ts";
 import { nonzero } from "./nonzero.ts";
 import { sum } from "./sum.ts";
 
@@ -13,8 +14,8 @@ function triangle(name: "tril" | "triu", inside: (distance: Tensor, diagonal: nu
   return (x: Tensor, diagonal = 0): Tensor => {
     checkRank(name, x.shape, 2, Number.POSITIVE_INFINITY);
     return scope(() => {
-      const along = (axis: number): Tensor => arange(0, x.shape.at(axis)!, 1, { backend: x.backend });
-      return where(inside(sub(along(-1), unsqueeze(along(-2), 1)), diagonal), x, 0);
+      const [row, column] = [positions(x, x.ndim - 2), positions(x, x.ndim - 1)];
+      return where(inside(sub(column, row), diagonal), x, 0);
     });
   };
 }
@@ -61,8 +62,10 @@ export function diagEmbed(x: Tensor, offset = 0, dim1 = -2, dim2 = -1): Tensor {
   checkRank(op, x.shape, 1, Number.POSITIVE_INFINITY);
   const pair = [dim1, dim2].map((dim) => normalizeAxis(op, dim, x.ndim + 1));
   const side = x.shape.at(-1)! + Math.abs(offset);
-  const rest = x.shape.values();
-  const shape = Array.from({ length: x.ndim + 1 }, (_, i) => (pair.includes(i) ? side : (rest.next().value as number)));
+  const shape = x.shape
+    .slice(0, -1)
+    .toSpliced(Math.min(...pair), 0, side)
+    .toSpliced(Math.max(...pair), 0, side);
   return scatterView([x], { view: diagonalView(op, shape, offset, dim1, dim2), shape });
 }
 

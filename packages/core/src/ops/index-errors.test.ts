@@ -35,10 +35,7 @@ describe("bad shapes and indices get an error that names the op, the values and 
     [() => arange(3).at(undefined as never), 'at: "undefined" is no range'],
     [() => arange(3).at(ones([1])), 'at: expected int32 as index, got float32; convert it with .to("int32")'],
     [() => arange(3).at([0.5]), "at: 0.5 is no index; fill an array with integers, or with booleans"],
-    [
-      () => square().at([true, false, true]),
-      "at: the mask [3] must be [2]; reshape() it",
-    ],
+    [() => square().at([true, false, true]), "at: the mask [3] must be [2]; reshape() it"],
     [() => square().at([0, 1], [0, 1, 0]), "at: shapes do not broadcast: [2] and [3]"],
     [() => square().select(0, 2), "select: index 2 is out of range for axis 0 of size 2"],
     [() => square().indexPut([0], ones([3])), "indexPut: [3] does not stretch to [2]; only axes of size 1 stretch"],

@@ -5,10 +5,10 @@ import { scope } from "../memory.ts";
 import { type Op, primitive } from "../op.ts";
 import { broadcastShapes, checkRank, normalizeAxis, type Shape, show, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { positions } from "./along.ts";
+import { countTo, positions } from "./along.ts";
 import { cast } from "./cast.ts";
 import { checkDType } from "./checks.ts";
-import { arange, full } from "./creation.ts";
+import { full } from "./creation.ts";
 import { add, eq, lt, mul, where } from "./elementwise.ts";
 import { expand, reshape, unsqueeze } from "./movement.ts";
 
@@ -159,7 +159,7 @@ export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
   const beside = broadcastShapes(op, x.shape.with(axis, 1), index.shape.with(axis, 1));
   return scope(() => {
     const whole = (t: Tensor): Tensor => expand(t, beside.with(axis, t.shape[axis]!));
-    return gather(whole(x), axis, whole(wrapIndex(op, index, x.shape[axis]!, axis)));
+    return gatherKnown(whole(x), axis, whole(wrapIndex(op, index, x.shape[axis]!, axis)));
   });
 }
 
@@ -170,5 +170,5 @@ export function oneHot(
   { dtype = "float32" }: { readonly dtype?: DType } = {},
 ): Tensor {
   checkIndex("oneHot", index, numClasses, index.ndim);
-  return scope(() => cast(eq(unsqueeze(index, -1), arange(0, numClasses, 1, { backend: index.backend })), dtype));
+  return scope(() => cast(eq(unsqueeze(index, -1), countTo(numClasses, index)), dtype));
 }

@@ -5,7 +5,7 @@ import { broadcastShapes, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Affine, type AffineShapes, affine, checkBias } from "./affine.ts";
 import { relu, reluGrad } from "./elementwise.ts";
-import { flatten, reshape, unsqueeze } from "./movement.ts";
+import { flatten, reshape, squeeze, unsqueeze } from "./movement.ts";
 import { arithmeticDType } from "./pointwise.ts";
 import { unbroadcast } from "./sum.ts";
 
@@ -85,8 +85,7 @@ function matmulVector(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boo
   const row = a.ndim === 1;
   const column = b.ndim === 1;
   const y = matmul(row ? unsqueeze(a, 0) : a, column ? unsqueeze(b, 1) : b, transposeA && !row, transposeB && !column);
-  const lead = y.shape.slice(0, -2);
-  return reshape(y, [...lead, ...(row ? [] : [y.shape.at(-2)!]), ...(column ? [] : [y.shape.at(-1)!])]);
+  return squeeze(y, row && column ? [-2, -1] : row ? -2 : -1);
 }
 
 function linearShape([x, weight, bias]: AffineShapes): Shape {

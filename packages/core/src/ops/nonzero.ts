@@ -1,6 +1,6 @@
 import type { TypedArray } from "../dtype.ts";
 import { hostArray } from "../op.ts";
-import { sizeOf, stridesOf } from "../shape.ts";
+import { stridesOf } from "../shape.ts";
 import { mixedBackends, type Tensor } from "../tensor.ts";
 import { fromTypedArray } from "./creation.ts";
 
@@ -20,17 +20,19 @@ export function nonzero(x: Tensor, { asTuple = false }: NonzeroOptions = {}): Te
   const found = flatNonzero("nonzero", x);
   const shape = asTuple && x.ndim === 0 ? [1] : x.shape;
   const strides = stridesOf(shape);
-  const along = (axis: number): Int32Array => found.map((at) => Math.floor(at / strides[axis]!) % shape[axis]!);
+  const along = (at: number, axis: number): number => Math.floor(at / strides[axis]!) % shape[axis]!;
   const int = (values: Int32Array, of: readonly number[]): Tensor =>
     fromTypedArray(values, of, "int32", { backend: x.backend });
-  if (asTuple) return shape.map((_, axis) => int(along(axis), [found.length]));
-  const rows = new Int32Array(sizeOf([found.length, shape.length]));
-  shape.forEach((_, axis) => {
-    along(axis).forEach((at, row) => {
-      rows[row * shape.length + axis] = at;
-    });
-  });
-  return int(rows, [found.length, shape.length]);
+  const [count, rank] = [found.length, shape.length];
+  if (asTuple)
+    return shape.map((_, axis) =>
+      int(
+        found.map((at) => along(at, axis)),
+        [count],
+      ),
+    );
+  const rows = new Int32Array(count * rank).map((_, i) => along(found[Math.floor(i / rank)]!, i % rank));
+  return int(rows, [count, rank]);
 }
 
 /** Where `x` is true, or not zero: int32 `[count, axes]`, as `nonzero`. */

@@ -4,8 +4,9 @@ import { composite, type Op } from "../op.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
 import { noGrad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
+import { countTo } from "./along.ts";
 import { cast } from "./cast.ts";
-import { arange, tensor } from "./creation.ts";
+import { tensor } from "./creation.ts";
 import { div, eq, mul } from "./elementwise.ts";
 import { expand, reshape, unsqueeze } from "./movement.ts";
 import { pad } from "./pad.ts";
@@ -40,7 +41,7 @@ const padLeast = (x: Tensor, frame: readonly Pair[]): Tensor =>
 /** @internal Whether an element is the first largest one that its window sees. */
 export function isWinner(x: Tensor, window: Window<Shape>): Tensor {
   const values = seen(x, window, padLeast);
-  return eq(argmax(values, -1, { keepdim: true }), arange(0, values.shape.at(-1)!, 1, { backend: x.backend }));
+  return eq(argmax(values, -1, { keepdim: true }), countTo(values.shape.at(-1)!, x));
 }
 
 /** One at the first largest element of each window, zero elsewhere. */

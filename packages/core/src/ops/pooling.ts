@@ -3,7 +3,7 @@ import { floating } from "../op.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { noGrad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
-import { arange } from "./creation.ts";
+import { countTo } from "./along.ts";
 import { where } from "./elementwise.ts";
 import { reshape, unsqueeze } from "./movement.ts";
 import { type AvgWindow, avgPool2d, isWinner, maxPool2d, pooledShape, seen } from "./pool.ts";
@@ -48,7 +48,7 @@ export function maxPoolIndices(x: Tensor, window: Window<Shape>): Tensor {
   const size = x.shape.slice(2);
   return noGrad(() =>
     scope(() => {
-      const places = reshape(arange(0, sizeOf(size), 1, { backend: x.backend }), [1, 1, ...size]);
+      const places = reshape(countTo(sizeOf(size), x), [1, 1, ...size]);
       return sum(where(isWinner(x, window), seen(places, window), 0), -1);
     }),
   );

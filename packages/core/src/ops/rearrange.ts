@@ -38,10 +38,11 @@ export function movedim(
       `[${source}] cannot move to [${destination}]`,
       "name as many different axes as places",
     );
-  const rest = [...x.shape.keys()].filter((axis) => !from.includes(axis)).values();
+  const rest = [...x.shape.keys()].filter((axis) => !from.includes(axis));
+  const order = to.toSorted((a, b) => a - b);
   return permute(
     x,
-    x.shape.map((_, i) => (to.includes(i) ? from[to.indexOf(i)]! : (rest.next().value as number))),
+    order.reduce((axes, at) => axes.toSpliced(at, 0, from[to.indexOf(at)]!), rest),
   );
 }
 

@@ -3,6 +3,7 @@ import { scope } from "../memory.ts";
 import { sameDType } from "../op.ts";
 import { broadcastShapes, checkRank, checkShape, normalizeAxis, type Shape, show } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { alone } from "./along.ts";
 import { checkWord, firstOf } from "./checks.ts";
 import { fromTypedArray } from "./creation.ts";
 import { takeOp } from "./indexing.ts";
@@ -112,13 +113,7 @@ export function meshgrid(
   const swap = indexing === "xy" && vectors.length > 1;
   return scope(() =>
     vectors.map((x, i) => {
-      const grid = expand(
-        reshape(
-          x,
-          shape.map((n, k) => (k === i ? n : 1)),
-        ),
-        shape,
-      );
+      const grid = expand(reshape(x, alone(shape[i]!, i, shape)), shape);
       return swap ? transpose(grid, 0, 1) : grid;
     }),
   );

@@ -5,9 +5,10 @@ import { scope } from "../memory.ts";
 import { composite, sameDType } from "../op.ts";
 import { checkRank, show, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { countTo } from "./along.ts";
 import { cast } from "./cast.ts";
 import { checkSame, checkWord } from "./checks.ts";
-import { arange, full, ones, onesLike } from "./creation.ts";
+import { full, ones, onesLike } from "./creation.ts";
 import { floorDivide } from "./division.ts";
 import { div, eq, maximum, mul, ne, neg, sub, where } from "./elementwise.ts";
 import { checkAlong, checkIndex, placesAlong, putOp, sliceAxis, takeOp, wrapIndex } from "./indexing.ts";
@@ -48,7 +49,7 @@ export const putFlat = (mode: PutMode, x: Tensor, at: Tensor, values: Tensor): T
   reshape(put(mode, flat(x), 0, flat(at), flat(values)), x.shape);
 
 /** @internal The places of the flattened tensor. */
-export const placesOf = (x: Tensor): Tensor => arange(0, x.numel(), 1, { backend: x.backend });
+export const placesOf = (x: Tensor): Tensor => countTo(x.numel(), x);
 
 /** The places along `dim` that `index` names, and what goes there: the part of a source that is as large as the index, or a number. */
 function arrivals(
