@@ -150,12 +150,7 @@ export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
   if (dim === undefined) return take(x, index);
   const op = "takeAlongDim";
   const axis = normalizeAxis(op, dim, x.ndim);
-  if (index.ndim !== x.ndim)
-    throw new ShapeError(
-      op,
-      `the index ${show(index.shape)} and the tensor ${show(x.shape)} differ in rank`,
-      "give them as many axes; those beside dim broadcast",
-    );
+  checkRank(op, index.shape, x.ndim, x.ndim, "those beside dim broadcast");
   const beside = broadcastShapes(op, x.shape.with(axis, 1), index.shape.with(axis, 1));
   return scope(() => {
     const whole = (t: Tensor): Tensor => expand(t, beside.with(axis, t.shape[axis]!));

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, floating, primitive, sameDType } from "../op.ts";
-import { broadcastShapes, type Shape, show } from "../shape.ts";
+import { broadcastShapes, checkRank, type Shape, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Affine, type AffineShapes, affine, checkBias } from "./affine.ts";
 import { relu, reluGrad } from "./elementwise.ts";
@@ -57,14 +57,9 @@ const describe = (shape: Shape, transposed: boolean): string => `${show(shape)}$
  * left and a column on the right, as in PyTorch. The flags transpose an operand first.
  */
 export function matmul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
-  if (a.ndim === 0 || b.ndim === 0)
-    throw new ShapeError(
-      "matmul",
-      `expected at least one axis each, got ${show(a.shape)} × ${show(b.shape)}`,
-      "use mul() for scalars",
-    );
   const flags = { transposeA, transposeB };
   if (a.ndim === 2 && b.ndim === 2) return matmulOp([a, b], flags);
+  checkRank("matmul", (a.ndim === 0 ? a : b).shape, 1, Number.POSITIVE_INFINITY, "use mul() for scalars");
   return scope(() => {
     if (a.ndim === 1 || b.ndim === 1) return matmulVector(a, b, transposeA, transposeB);
     // Many rows against one matrix are one large product.

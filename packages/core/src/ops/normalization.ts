@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
 import { composite, floating } from "../op.ts";
-import { reducedShape, type Shape, sameShape, show, sizeOf } from "../shape.ts";
+import { checkRank, reducedShape, type Shape, sameShape, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkSame } from "./checks.ts";
 import { add, div, mul, rsqrt, sub } from "./elementwise.ts";
@@ -101,8 +101,7 @@ export interface Normalized {
  * `weight [C]` and shifted by `bias [C]`.
  */
 export function batchNorm(x: Tensor, weight: Tensor | null, bias: Tensor | null, eps: number): Normalized {
-  if (x.ndim < 2)
-    throw new ShapeError("batchNorm", `expected [N,C,…], got ${show(x.shape)}`, "unsqueeze() what is missing");
+  checkRank("batchNorm", x.shape, 2, Number.POSITIVE_INFINITY);
   const axes = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
   const affine = [x.shape[1]!, ...x.shape.slice(2).map(() => 1)];
   const [output, mu, sigma2] = batchNormOp([x, weight, bias], { axes, affine, eps });

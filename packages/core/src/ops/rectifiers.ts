@@ -21,11 +21,13 @@ export const leakyRelu = (x: Tensor, { negativeSlope = 0.01 }: LeakyReluOptions 
 
 /** `x` above 0, `weight · x` elsewhere, with one weight or one per channel of `[N, C, …]` (He et al. 2015). */
 export function prelu(x: Tensor, weight: Tensor): Tensor {
-  if (weight.ndim > 1)
-    throw new ShapeError("prelu", `expected one weight or a list of them, got ${show(weight.shape)}`);
   const [n, channels] = [weight.numel(), x.ndim > 1 ? x.shape[1]! : 1];
-  if (n !== 1 && n !== channels)
-    throw new ShapeError("prelu", `${n} weights for ${channels} channels of ${show(x.shape)}`, "give each channel one");
+  if (weight.ndim > 1 || (n !== 1 && n !== channels))
+    throw new ShapeError(
+      "prelu",
+      `weights ${show(weight.shape)} for ${channels} channels of ${show(x.shape)}`,
+      "give each channel one",
+    );
   return scope(() => {
     const perChannel = reshape(weight, n === 1 ? [] : [n, ...x.shape.slice(2).map(() => 1)]);
     const isAbove = gt(x, 0);

@@ -45,7 +45,7 @@ test("bad arguments", () => {
   );
   expect(() => x.unfold(1, 2, 0)).toThrow("unfold: windows of 2 elements, 0 apart, do not fit axis 1 of [2,3]");
   expect(() => x.unfold(2, 1, 1)).toThrow("unfold: axis 2 does not exist in a tensor of rank 2");
-  expect(() => im2col(ones([3, 4, 4]), window)).toThrow("unfold: expected images [N,C,H,W], got [3,4,4]");
+  expect(() => im2col(ones([3, 4, 4]), window)).toThrow("unfold: expected 4 axes, got [3,4,4]; reshape() it");
   expect(() => col2im(ones([1, 12, 3]), [3, 6], window)).toThrow(
     "fold: expected columns [N,C·6,4] for an image [3,6], got [1,12,3]",
   );

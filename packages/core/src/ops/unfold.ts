@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { scope } from "../memory.ts";
-import { normalizeAxis, show, sizeOf, stridesOf } from "../shape.ts";
+import { checkRank, normalizeAxis, show, sizeOf, stridesOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { reshape, strided } from "./movement.ts";
 import { addWindows, type Pair, positions, readWindows, type Window } from "./windows.ts";
@@ -28,7 +28,7 @@ export function unfold(x: Tensor, dim: number, size: number, step: number): Tens
 
 /** What a window sees of images `[N, C, H, W]`, one column for each position: `[N, C·kh·kw, oh·ow]`. */
 export function im2col(x: Tensor, window: Window): Tensor {
-  if (x.ndim !== 4) throw new ShapeError("unfold", `expected images [N,C,H,W], got ${show(x.shape)}`);
+  checkRank("unfold", x.shape, 4, 4);
   const count = positions("unfold", x.shape, window);
   const shape = [x.shape[0]!, x.shape[1]! * sizeOf(window.kernel), sizeOf(count)];
   return scope(() => reshape(readWindows(x, window, "NCko"), shape));
