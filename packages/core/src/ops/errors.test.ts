@@ -130,10 +130,7 @@ describe("bad operands get an error that names the op, the values and the remedy
       "matmul: inner dimensions differ: [2,3] × [4,5] (3 ≠ 4); transpose or reshape one of them",
     ],
     [() => matmul(ones([2, 3]), ones([4, 5]), false, true), "matmul: inner dimensions differ: [2,3] × [4,5]ᵀ (3 ≠ 5)"],
-    [
-      () => matmul(tensor(1), ones([2])),
-      "matmul: expected at least 1 axes, got []; use mul() for scalars",
-    ],
+    [() => matmul(tensor(1), ones([2])), "matmul: expected at least 1 axes, got []; use mul() for scalars"],
     [() => matmul(ones([2, 2]), ints(1, 2)), "matmul: operands have different dtypes: float32 and int32"],
     [
       () => linear(ones([2, 3]), ones([4, 5])),

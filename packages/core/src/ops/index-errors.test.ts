@@ -50,10 +50,7 @@ describe("bad shapes and indices get an error that names the op, the values and 
     [() => square().diagonalScatter(ones([3])), "diagonalScatter: the source [3] must be [2]"],
     // gather and scatter
     [() => square().take(ints(4)), "take: index 4 is out of range for axis 0 of size 4; use -4 to 3"],
-    [
-      () => square().takeAlongDim(ints(0), 0),
-      "takeAlongDim: expected 2 axes, got [1]; those beside dim broadcast",
-    ],
+    [() => square().takeAlongDim(ints(0), 0), "takeAlongDim: expected 2 axes, got [1]; those beside dim broadcast"],
     [
       () => square().scatter(0, ints(0), 1),
       "scatter: the index [1] does not fit into [2,2] beside axis 0; give it as many axes as the tensor",

@@ -70,7 +70,7 @@ const countsOf = <S extends Shape>(image: Shape, { kernel, stride, padding, dila
   }) as unknown as S;
 
 /** Rows (and columns, …) of zeros before and after an image, so that every window lies inside. */
-export function frameOf(image: Shape, window: Window<Shape>): readonly Pair[] {
+function frameOf(image: Shape, window: Window<Shape>): readonly Pair[] {
   const { kernel, stride, padding, dilation } = window;
   return countsOf(image, window).map((count, axis) => {
     const end = (count - 1) * stride[axis]! + dilation[axis]! * (kernel[axis]! - 1) + 1;

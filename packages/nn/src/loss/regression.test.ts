@@ -30,9 +30,7 @@ describe("mseLoss", () => {
   });
 
   test("rejects different shapes, which PyTorch would broadcast with a warning", () => {
-    expect(() => mseLoss(ones([2, 1]), ones([2]))).toThrow(
-      "mseLoss: the target [2] must be [2,1]; reshape() it",
-    );
+    expect(() => mseLoss(ones([2, 1]), ones([2]))).toThrow("mseLoss: the target [2] must be [2,1]; reshape() it");
     expect(() => new MSELoss({ reduction: "avg" as "mean" })).toThrow('MSELoss: unknown reduction "avg"');
     expect(() => mseLoss(ones([1]), ones([1]), { reduction: "avg" as "mean" })).toThrow(
       'mseLoss: unknown reduction "avg"',
