@@ -44,16 +44,17 @@ export function convOutputs(
       `expected an input [N,C,${AXES[n]}] and a weight [${transposed ? "C,O" : "O,C"}/groups,${KERNELS[n]}], got ${show(x)} and ${show(weight)}`,
       "unsqueeze(0) makes a batch of a single image",
     );
-  const sides = [weight[0]!, weight[1]! * groups] as const;
-  const [outputs, inputs] = transposed ? sides.toReversed() : sides;
-  if (x[1] !== inputs || sides[0] % groups !== 0)
+  const [first, second] = [weight[0]!, weight[1]! * groups];
+  const inputs = transposed ? first : second;
+  if (x[1] !== inputs || first % groups !== 0)
     throw new ShapeError(
       op,
       `the channels of the input ${show(x)} and the weight ${show(weight)} do not fit ${groups} group(s)`,
-      `the input needs ${inputs} channels, and groups must divide ${sides[0]}`,
+      `the input needs ${inputs} channels, and groups must divide ${first}`,
     );
-  checkBias(op, bias, outputs!);
-  return outputs!;
+  const outputs = transposed ? second : first;
+  checkBias(op, bias, outputs);
+  return outputs;
 }
 
 /** @internal Checks the operands of a convolution over one to three axes and returns the shape of its result. */

@@ -26,9 +26,13 @@ export const gatherView: Op<[x: Tensor], View> = primitive({
 /** @internal What a view sees: nothing but another shape of `x` where that is all of it, in order. */
 export function strided(x: Tensor, view: View): Tensor {
   const { shape, strides } = view;
-  const inOrder = stridesOf(shape);
-  const all = sizeOf(shape) === x.numel() && shape.every((size, i) => size === 1 || strides[i] === inOrder[i]);
-  return all ? reshape(x, shape) : gatherView([x], shape.includes(0) ? { ...view, offset: 0 } : view);
+  let [size, inOrder] = [1, true];
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] !== 1 && strides[i] !== size) inOrder = false;
+    size *= shape[i]!;
+  }
+  if (inOrder && size === x.numel()) return reshape(x, shape);
+  return gatherView([x], size === 0 ? { ...view, offset: 0 } : view);
 }
 
 /** @internal `out = 0; out[view(i)] += x[i]`, the adjoint of `gatherView`. */
