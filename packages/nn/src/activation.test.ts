@@ -149,7 +149,7 @@ test.each<[call: () => unknown, message: string]>([
   [() => new nn.PReLU({ numParameters: 0 }), "PReLU: numParameters must be a positive integer, got 0"],
   [
     () => new nn.PReLU(2).call(ones([2, 3])),
-    "prelu: 2 weights for 3 channels of [2,3] (in PReLU); give each channel one",
+    "prelu: weights [2] for 3 channels of [2,3] (in PReLU); give each channel one",
   ],
   [() => F.rrelu(ones([1]), { lower: 1, upper: 0 }), "rrelu: lower 1 is greater than upper 0"],
   [() => F.gumbelSoftmax(ones([2]), { tau: 0 }), "gumbelSoftmax: tau must be positive, got 0"],

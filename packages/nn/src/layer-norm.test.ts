@@ -100,7 +100,7 @@ describe("RMS normalisation", () => {
       "rmsNorm: the input [3,2] must end in [2,3] (in RMSNorm); normalise over the last axes that the input has",
     );
     expect(() => rmsNorm(ones([2, 3]), [3], { weight: ones([2]) })).toThrow(
-      "rmsNorm: the weight [2] must have the shape [3]",
+      "rmsNorm: the weight [2] must be [3]; reshape() it",
     );
   });
 });
