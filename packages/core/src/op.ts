@@ -223,7 +223,7 @@ function savePlan(saves: readonly Save[] = []): SavePlan {
   return {
     inputs: saves.includes("inputs") ? "all" : numbers("input"),
     others: saves.includes("others"),
-    outputs: saves.includes("output") ? [0] : numbers("output"),
+    outputs: [...(saves.includes("output") ? [0] : []), ...numbers("output")],
   };
 }
 

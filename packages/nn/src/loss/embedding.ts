@@ -1,4 +1,4 @@
-import { ShapeError, show, type Tensor, where } from "@descent/core";
+import { broadcastShapes, ShapeError, show, type Tensor, where } from "@descent/core";
 import { Module } from "../base.ts";
 import { pairwiseDistance } from "../distance.ts";
 import { checkAbove, checkAxes, type LossOptions, loss, lossClass } from "./loss.ts";
@@ -18,6 +18,7 @@ export const cosineEmbeddingLoss = loss<MarginOptions, [x: Tensor, y: Tensor, ta
         `${show(x.shape)}, ${show(y.shape)} and targets ${show(target.shape)} do not fit`,
         "expected [N,D], [N,D] and [N], or [D], [D] and []",
       );
+    for (const { shape } of [x, y]) broadcastShapes("cosineEmbeddingLoss", shape.slice(0, -1), target.shape);
     const squared = (v: Tensor): Tensor => v.square().sum(-1).add(1e-12);
     const norms = squared(x).mul(squared(y)).sqrt();
     const cosine = x.mul(y).sum(-1).div(norms);
