@@ -19,7 +19,7 @@ const PIECE = 4096;
 /** Rows of the result that a tile of a transposition has: as many floats as a cache line. */
 const TILE = 16;
 
-export type MoveName =
+type MoveName =
   | "zero"
   | "copyRows"
   | `${"strided" | "splat"}${ElementBytes}`

@@ -6,7 +6,7 @@ import { reset, type Sums, sumsOf } from "./moments.ts";
 const COMMON = { ...PARTITIONED, parts: I32, partial: I32 } as const;
 
 /** What a kernel on channels is given: its own addresses by name, how the runs are divided, and eps. */
-export type Given<Name extends string> = Readonly<Record<Name | keyof typeof COMMON, Var<I32>>> & {
+type Given<Name extends string> = Readonly<Record<Name | keyof typeof COMMON, Var<I32>>> & {
   readonly eps: Var<F32>;
 };
 /** Does something about some runs of a channel, which are one item. */

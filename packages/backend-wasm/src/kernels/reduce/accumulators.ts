@@ -2,7 +2,7 @@ import { F32, F32x4, F64x2, type FunctionBuilder, type I32, I32x4 } from "../../
 import { acrossLanes, type Lanes, tree, upperHalf, zero } from "../lanes.ts";
 
 /** What a reduction keeps while it goes over its elements: some vectors, of which either every lane or all together give a result. */
-export interface Accumulators {
+interface Accumulators {
   /** Makes them the reduction of nothing. */
   reset(): void;
   /** Takes elements into vector `i`. */

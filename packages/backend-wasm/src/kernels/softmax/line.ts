@@ -15,7 +15,7 @@ export interface Here {
 }
 
 /** How many vectors are looked at side by side. */
-export const WIDTH = 4;
+const WIDTH = 4;
 
 /** Elements along an axis, over which something is summed up: by vectors along the axis, or several such lines side by side. */
 export interface Line {
