@@ -96,7 +96,7 @@ test("bad arguments", () => {
     [() => new nn.ReflectionPad1d(3).call(ones([1, 3])), 'pad: mode "reflect" cannot pad axis 1 of [1,3] by [3,3]'],
     [
       () => new nn.Unflatten(1, [2, 2]).call(x),
-      "unflatten: axis 1 of [1,6,3,4] does not divide into [2,2] (in Unflatten); the sizes must multiply to 6; one of them may be -1",
+      "unflatten: [6] has 6 elements and cannot become [2,2] (in Unflatten); the sizes must multiply to 6; one of them may be -1",
     ],
   ];
   for (const [call, message] of calls) expect(call).toThrow(message);

@@ -19,7 +19,7 @@ export function opConformance(suite: Suite): void {
           const expected = await resultsOf(call, suite.reference, dtype);
           expectSameResults(suite, await resultsOf(call, suite.backend, dtype), expected);
         }),
-        { numRuns: 40 },
+        { numRuns: name in OP_CASES ? 40 : 20 },
       ),
     );
   }
