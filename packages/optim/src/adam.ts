@@ -1,5 +1,5 @@
 import { composite, floating, type Tensor, zerosLike } from "@descent/core";
-import { betas, flag, nonNegative } from "./checks.ts";
+import { betas, type Checks, flag, nonNegative } from "./checks.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { Params } from "./param-groups.ts";
 import { penalized, type Rule } from "./rule.ts";
@@ -27,6 +27,23 @@ export interface AdamState {
   /** The largest `expAvgSq` so far, with `amsgrad`. */
   readonly maxExpAvgSq: Tensor | null;
 }
+
+/** @internal */
+export const ADAM_CHECKS: Checks<AdamHyper> = {
+  lr: nonNegative,
+  betas,
+  eps: nonNegative,
+  weightDecay: nonNegative,
+  amsgrad: flag,
+  maximize: flag,
+};
+
+/** @internal */
+export const initAdam = (p: Tensor, { amsgrad }: AdamHyper): AdamState => ({
+  expAvg: zerosLike(p),
+  expAvgSq: zerosLike(p),
+  maxExpAvgSq: amsgrad ? zerosLike(p) : null,
+});
 
 /** What selects a variant; the numbers are operands, because they change from step to step. */
 interface AdamVariant {
@@ -77,29 +94,32 @@ const adamStep = composite<
   },
 });
 
-/** @internal The rule of Adam, or with decoupled decay of AdamW. */
-export const adamLike = (name: string, weightDecay: number, decoupled: boolean): Rule<AdamHyper, AdamState> => ({
-  name,
-  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false, maximize: false },
-  checks: { lr: nonNegative, betas, eps: nonNegative, weightDecay: nonNegative, amsgrad: flag, maximize: flag },
-  init: (p, { amsgrad }) => ({
-    expAvg: zerosLike(p),
-    expAvgSq: zerosLike(p),
-    maxExpAvgSq: amsgrad ? zerosLike(p) : null,
-  }),
-  update(p, g, { expAvg, expAvgSq, maxExpAvgSq }, { lr, betas: [b1, b2], eps, weightDecay, amsgrad, maximize }, t) {
-    // A state from before AMSGrad was switched on has no largest average.
-    const before = amsgrad ? (maxExpAvgSq ?? zerosLike(expAvgSq)) : null;
-    const [value, m, v, most = null] = adamStep(
-      [p, g, expAvg, expAvgSq, before, lr, b1, b2, 1 - b1 ** t, 1 - b2 ** t, eps, weightDecay],
-      { decoupled, maximize },
-    );
-    return { p: value!, state: { expAvg: m!, expAvgSq: v!, maxExpAvgSq: most } };
-  },
-});
+/** @internal Step `t` of Adam, or with decoupled decay of AdamW. */
+export function updateAdam(
+  p: Tensor,
+  g: Tensor,
+  { expAvg, expAvgSq, maxExpAvgSq }: AdamState,
+  { lr, betas: [b1, b2], eps, weightDecay, amsgrad, maximize }: AdamHyper,
+  t: number,
+  decoupled: boolean,
+): { p: Tensor; state: AdamState } {
+  // A state from before AMSGrad was switched on has no largest average.
+  const before = amsgrad ? (maxExpAvgSq ?? zerosLike(expAvgSq)) : null;
+  const [value, m, v, most = null] = adamStep(
+    [p, g, expAvg, expAvgSq, before, lr, b1, b2, 1 - b1 ** t, 1 - b2 ** t, eps, weightDecay],
+    { decoupled, maximize },
+  );
+  return { p: value!, state: { expAvg: m!, expAvgSq: v!, maxExpAvgSq: most } };
+}
 
 /** Adaptive moments (Kingma & Ba 2015). */
-export const adamRule = adamLike("Adam", 0, false);
+export const adamRule: Rule<AdamHyper, AdamState> = {
+  name: "Adam",
+  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false },
+  checks: ADAM_CHECKS,
+  init: initAdam,
+  update: (p, g, state, hyper, t) => updateAdam(p, g, state, hyper, t, false),
+};
 
 /** Adam, with AMSGrad and an L2 penalty where asked for. */
 export class Adam extends Optimizer<AdamHyper, AdamState> {

@@ -1,4 +1,4 @@
-import { ArgumentError, show, Tensor } from "@descent/core";
+import { ArgumentError, Tensor } from "@descent/core";
 
 /** What an option may be. */
 export interface Check {
@@ -10,8 +10,7 @@ export interface Check {
 /** A check for every option: one that is forgotten does not compile. */
 export type Checks<O extends object> = { readonly [K in keyof O]-?: Check };
 
-/** What numbers may be. */
-export const number = (expected: string, test: (value: number) => boolean): Check => ({
+const number = (expected: string, test: (value: number) => boolean): Check => ({
   expected,
   test: (value) => typeof value === "number" && test(value),
 });
@@ -52,22 +51,18 @@ export const unknownNames = (options: object, checks: object, prefix = ""): stri
     .map((name) => `${prefix}${name} is unknown (known: ${Object.keys(checks).join(", ")})`);
 
 /** Values that their checks do not accept, in sentences. */
-export const badValues = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] =>
-  Object.entries<Check>(checks)
-    .map(([name, { expected, test }]) => ({ name, expected, test, value: options[name as keyof O] }))
-    .filter(({ test, value }) => !test(value))
-    .map(({ name, expected, value }) => `${prefix}${name} is ${shown(value)}, expected ${expected}`);
-
-/** Everything that is wrong with options, in sentences. */
-export const problemsOf = <O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] => [
-  ...unknownNames(options, checks, prefix),
-  ...badValues(options, checks, prefix),
-];
+export function badValues<O extends object>(options: O, checks: Checks<O>, prefix = ""): string[] {
+  const problems: string[] = [];
+  for (const name of Object.keys(checks) as (keyof O & string)[])
+    if (!checks[name].test(options[name]))
+      problems.push(`${prefix}${name} is ${shown(options[name])}, expected ${checks[name].expected}`);
+  return problems;
+}
 
 /** Hands on options that are right, and throws with all that is wrong with others. */
 export function checked<O extends object>(op: string, options: O, checks: Checks<O>): O {
   rejectNonObject(op, options, checks);
-  reject(op, problemsOf(options, checks));
+  reject(op, [...unknownNames(options, checks), ...badValues(options, checks)]);
   return options;
 }
 
@@ -76,9 +71,6 @@ export function rejectNonObject(op: string, options: unknown, checks: object): v
   if (typeof options !== "object" || options === null)
     throw new ArgumentError(op, `expected options { ${Object.keys(checks).join(", ")} }, got ${shown(options)}`);
 }
-
-/** The remedy where a state dict does not fit. */
-export const AS_SAVED = "make all as it was when the dict was saved";
 
 /** Throws if there are problems. */
 export function reject(op: string, problems: readonly string[]): void {
@@ -89,8 +81,7 @@ export function reject(op: string, problems: readonly string[]): void {
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
-  if (value instanceof Tensor)
-    return `a ${value.dtype} tensor of shape ${show(value.shape)} on "${value.backend.name}"`;
+  if (value instanceof Tensor) return `a tensor of shape [${value.shape.join(",")}]`;
   if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }

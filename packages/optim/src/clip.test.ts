@@ -127,7 +127,7 @@ test.each<[string, (p: Parameter) => unknown]>([
   ["clipGradValue: clipValue is -1, expected a number ≥ 0", (p) => clipGradValue([p], -1)],
   ["clipGradNorm: item 1 of the parameters is 3; pass module.parameters()", (p) => clipGradNorm([p, 3 as never], 1)],
   [
-    "clipGradValue: expected an iterable of parameters, got an object; pass module.parameters()",
+    "clipGradValue: expected an iterable of parameters, got an object; pass module.parameters(), or put a single parameter into an array",
     (p) => clipGradValue({ p } as never, 1),
   ],
 ])("%s", (message, clip) => {

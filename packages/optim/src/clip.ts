@@ -1,7 +1,7 @@
-import { div, maximum, noGrad, peekGrad, replaceGrad, scope, Tensor, zeros } from "@descent/core";
+import { ArgumentError, div, maximum, noGrad, peekGrad, replaceGrad, scope, Tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
-import { checked, number } from "./checks.ts";
-import { listOf } from "./param-groups.ts";
+import { type Check, checked, shown } from "./checks.ts";
+import { listed } from "./param-groups.ts";
 
 /** Options of `clipGradNorm`. */
 export interface ClipGradNormOptions {
@@ -9,9 +9,8 @@ export interface ClipGradNormOptions {
   readonly normType?: number;
 }
 
-// Infinity limits nothing, and is an order.
-const bound = number("a number ≥ 0", (value) => value >= 0);
-const order = number("a number > 0", (value) => value > 0);
+const bound: Check = { expected: "a number ≥ 0", test: (value) => typeof value === "number" && value >= 0 };
+const order: Check = { expected: "a number > 0", test: (value) => typeof value === "number" && value > 0 };
 
 /**
  * Scales the gradients so that their norm, taken over all of them together, is at most `maxNorm`, and returns the norm they had.
@@ -46,7 +45,11 @@ export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: 
 
 /** The leaves that have a gradient with elements. */
 function withGradient(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
-  return listOf(op, parameters, Tensor).filter((leaf) => (peekGrad(leaf)?.numel() ?? 0) > 0);
+  const leaves = parameters instanceof Tensor ? [parameters] : listed(op, parameters);
+  for (const [i, leaf] of leaves.entries())
+    if (!(leaf instanceof Tensor))
+      throw new ArgumentError(op, `item ${i} of the parameters is ${shown(leaf)}`, "pass module.parameters()");
+  return (leaves as Tensor[]).filter((leaf) => (peekGrad(leaf)?.numel() ?? 0) > 0);
 }
 
 function replaceAll(leaves: readonly Tensor[], fn: (g: Tensor) => Tensor): void {

@@ -94,7 +94,7 @@ describe("parameters and groups", () => {
     optimizer.step();
     expect([a, b].map(numbers)).toEqual([[0.5], [0.75]]);
     expect(() => optimizer.addParamGroup({ params: [a] })).toThrow(
-      'SGD: a float32 tensor of shape [1] on "cpu" appears twice, in group 0 and in group 2; list every parameter once',
+      "SGD: a tensor of shape [1] appears twice, in group 0 and in group 2; list every parameter once",
     );
     expect(() => optimizer.addParamGroup({ params: [parameter(1)], lr: -1 })).toThrow(
       "SGD: lr is -1, expected a number ≥ 0",
@@ -109,42 +109,48 @@ describe("rejects", () => {
 
   test.each<[string, () => unknown]>([
     // The list of parameters.
-    ["SGD: the list of parameters is empty; pass those of a module that has some", () => new SGD([])],
-    ["Adam: the list of parameters is empty; pass those of a module that has some", () => new Adam([{ params: [] }])],
     [
-      'SGD: a float32 tensor of shape [1] on "cpu" appears twice, in group 0 and in group 0; list every parameter once',
+      "SGD: the list of parameters is empty; pass module.parameters() of a module that has some; a generator gives them only once",
+      () => new SGD([]),
+    ],
+    [
+      "Adam: the list of parameters is empty; pass module.parameters() of a module that has some; a generator gives them only once",
+      () => new Adam([{ params: [] }]),
+    ],
+    [
+      "SGD: a tensor of shape [1] appears twice, in group 0 and in group 0; list every parameter once",
       () => repeated((p) => [p, p]),
     ],
     [
-      'SGD: a float32 tensor of shape [1] on "cpu" appears twice, in group 0 and in group 1; list every parameter once',
+      "SGD: a tensor of shape [1] appears twice, in group 0 and in group 1; list every parameter once",
       () => repeated((p) => [{ params: p }, { params: [p] }]),
     ],
     [
-      'SGD: item 1 of the parameters is a float32 tensor of shape [1] on "cpu"; pass module.parameters()',
+      "SGD: item 1 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)",
       () => new SGD([a(), tensor([1], { requiresGrad: true }) as Parameter]),
     ],
     [
-      'SGD: item 0 of the parameters is a float32 tensor of shape [1] on "cpu"; pass module.parameters()',
+      "SGD: item 0 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)",
       () => new SGD([{ params: [new Buffer(tensor([1])) as never] }]),
     ],
     [
-      'SGD: item 0 of the parameters is ["weight", a float32 tensor of shape [2] on "cpu"]; pass module.parameters()',
+      'SGD: item 0 of the parameters is ["weight", a tensor of shape [2]], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)',
       () => new SGD([["weight", a()] as never]),
     ],
     [
-      'SGD: expected an iterable of parameters, got a float32 tensor of shape [2] on "cpu"; pass module.parameters()',
+      "SGD: expected an iterable of parameters, got a tensor of shape [2]; pass module.parameters(), or put a single parameter into an array",
       () => new SGD(a() as never),
     ],
     [
-      "SGD: expected an iterable of parameters, got an object; pass module.parameters()",
+      "SGD: expected an iterable of parameters, got an object; pass module.parameters(), or put a single parameter into an array",
       () => new SGD({ weight: a() } as never),
     ],
     [
-      "SGD: expected an iterable of parameters, got undefined; pass module.parameters()",
+      "SGD: expected an iterable of parameters, got undefined; pass module.parameters(), or put a single parameter into an array",
       () => new SGD([{ params: undefined as never }]),
     ],
     [
-      'SGD: expected a group { params, … }, got a float32 tensor of shape [2] on "cpu"; make all items groups',
+      "SGD: expected a group { params, … }, got a tensor of shape [2]; make all items groups",
       () => new SGD([{ params: [a()] }, a() as never]),
     ],
     // Options.
@@ -297,11 +303,11 @@ describe("step", () => {
       optimizer.step();
       fault.broken = 2;
       expect(() => optimizer.step()).toThrow("out of luck");
-      // The largest comes first.
-      expect(parameters.map(numbers)).toEqual([[0], [0, 0], [-1, -1, -1]]);
+      // The largest comes first, then the others in their order.
+      expect(parameters.map(numbers)).toEqual([[-1], [0, 0], [-1, -1, -1]]);
       const steps = Object.values(optimizer.stateDict().state).map(({ step, sum }) => [step, sum!.toArray()]);
       expect(steps).toEqual([
-        [1, [1]],
+        [2, [2]],
         [1, [1, 1]],
         [2, [2, 2, 2]],
       ]);

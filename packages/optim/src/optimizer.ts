@@ -41,7 +41,8 @@ export class Optimizer<H extends object, S extends State<S>> {
   step(closure: () => Tensor): Tensor;
   step(closure?: () => Tensor): Tensor | undefined {
     const loss = closure === undefined ? undefined : enableGrad(closure);
-    const problems = this.paramGroups.flatMap((group) => hyperProblems(this.#rule, group));
+    const problems: string[] = [];
+    for (const group of this.paramGroups) problems.push(...hyperProblems(this.#rule, group));
     reject(this.#rule.name, problems);
     noGrad(() => this.#move());
     return loss;
@@ -49,7 +50,7 @@ export class Optimizer<H extends object, S extends State<S>> {
 
   /** Forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.#parameters()) parameter.grad = null;
+    for (const { params } of this.paramGroups) for (const parameter of params) parameter.grad = null;
   }
 
   /** Adds parameters, for example layers that are unfrozen later. Options that the group does not name are the constructor's. */
@@ -85,24 +86,38 @@ export class Optimizer<H extends object, S extends State<S>> {
   }
 
   /**
-   * Parameter by parameter, so that old values are freed as soon as there are new ones, and larger ones first: what does not fit into the
+   * Parameter by parameter, so that old values are freed as soon as there are new ones, and the largest first: what does not fit into the
    * memory of the device fails before anything has moved.
    */
   #move(): void {
-    const graded = this.paramGroups.flatMap((group) =>
-      group.params.flatMap((parameter) => (peekGrad(parameter) === null ? [] : [{ parameter, group }])),
-    );
-    graded.sort((a, b) => b.parameter.numel() - a.parameter.numel());
-    for (const { parameter, group } of graded) this.#update(parameter, group);
+    const first = this.#largest();
+    if (first !== null) this.#update(first.parameter, first.group);
+    for (const group of this.paramGroups)
+      for (const parameter of group.params) if (parameter !== first?.parameter) this.#update(parameter, group);
+  }
+
+  #largest(): { readonly parameter: Parameter; readonly group: ParamGroup<H> } | null {
+    let found: { readonly parameter: Parameter; readonly group: ParamGroup<H> } | null = null;
+    let most = -1;
+    for (const group of this.paramGroups)
+      for (const parameter of group.params) {
+        const size = peekGrad(parameter) === null ? -1 : parameter.numel();
+        if (size <= most) continue;
+        most = size;
+        found = { parameter, group };
+      }
+    return found;
   }
 
   /** Changes value and state of a parameter that has a gradient, or where something throws, nothing. */
   #update(parameter: Parameter, hyper: H): void {
+    const g = peekGrad(parameter);
+    if (g === null) return;
     const slot = this.#slots.get(parameter);
     const step = (slot?.step ?? 0) + 1;
     scope(() => {
       const before = slot?.state ?? this.#rule.init(parameter, hyper);
-      const next = this.#rule.update(parameter, peekGrad(parameter)!, before, hyper, step);
+      const next = this.#rule.update(parameter, g, before, hyper, step);
       const isKept = next.state === slot?.state;
       const state = isKept ? next.state : mapTensors(next.state, detach);
       parameter.assign(next.p);
@@ -113,11 +128,9 @@ export class Optimizer<H extends object, S extends State<S>> {
 
   #replace(parameter: Parameter, slot: Slot<S> | undefined): void {
     const old = this.#slots.get(parameter);
-    this.#slots.delete(parameter);
-    if (slot) {
-      this.#slots.set(parameter, slot);
-      tensorsOf(slot.state).forEach(keep);
-    }
-    if (old) for (const x of tensorsOf(old.state)) x.dispose();
+    if (slot === undefined) this.#slots.delete(parameter);
+    else this.#slots.set(parameter, slot);
+    if (slot !== undefined) tensorsOf(slot.state).forEach(keep);
+    if (old !== undefined) for (const x of tensorsOf(old.state)) x.dispose();
   }
 }

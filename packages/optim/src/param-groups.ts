@@ -1,5 +1,5 @@
 import { ArgumentError, Parameter, Tensor } from "@descent/core";
-import { badValues, type Checks, nonNegative, optional, reject, shown, unknownNames } from "./checks.ts";
+import { badValues, nonNegative, optional, reject, shown, unknownNames } from "./checks.ts";
 import type { Rule, State } from "./rule.ts";
 
 /** Parameters, and options of their own. */
@@ -26,10 +26,16 @@ export function groupsOf<H extends object, S extends State<S>>(
   defaults: H,
 ): ParamGroup<H>[] {
   const items = listed(rule.name, params);
-  const given = items.some(isGroup) ? items : [{ params: items }];
-  const groups = given.map((group) => groupOf(rule, group as GroupOptions<H>, defaults));
+  const isGrouped = items.some(isGroup);
+  const groups = isGrouped
+    ? items.map((item) => groupOf(rule, item as GroupOptions<H>, defaults))
+    : [groupOf(rule, { params: items } as unknown as GroupOptions<H>, defaults)];
   if (groups.every((group) => group.params.length === 0))
-    throw new ArgumentError(rule.name, "the list of parameters is empty", "pass those of a module that has some");
+    throw new ArgumentError(
+      rule.name,
+      "the list of parameters is empty",
+      "pass module.parameters() of a module that has some; a generator gives them only once",
+    );
   rejectRepeats(rule.name, groups);
   return groups;
 }
@@ -43,11 +49,18 @@ export function groupOf<H extends object, S extends State<S>>(
   if (!isGroup(group))
     throw new ArgumentError(rule.name, `expected a group { params, … }, got ${shown(group)}`, "make all items groups");
   const { params, ...options } = group;
-  const parameters = listOf(rule.name, params, Parameter);
-  reject(rule.name, unknownNames(options, checksOf(rule)));
+  const parameters = params instanceof Parameter ? [params] : listed(rule.name, params);
+  for (const [i, parameter] of parameters.entries())
+    if (!(parameter instanceof Parameter))
+      throw new ArgumentError(
+        rule.name,
+        `item ${i} of the parameters is ${shown(parameter)}, not a Parameter`,
+        "pass module.parameters(), or make one with new Parameter(tensor)",
+      );
+  reject(rule.name, unknownNames(options, hyperNames(rule)));
   const hyper = withDefaults(defaults, options as unknown as Partial<H>);
   reject(rule.name, hyperProblems(rule, hyper));
-  return { ...copied(hyper), params: parameters } as ParamGroup<H>;
+  return { ...copied(hyper), params: parameters as Parameter[] } as ParamGroup<H>;
 }
 
 /** Throws if a parameter appears in the groups more than once. */
@@ -66,15 +79,26 @@ export function rejectRepeats(op: string, groups: readonly { readonly params: re
     }
 }
 
-/** The checks of a rule's options, and of that which schedules add. */
-export const checksOf = <H extends object, S extends State<S>>({ checks }: Rule<H, S>) =>
-  ({ ...checks, initialLr: optional(nonNegative) }) as Checks<H>;
+/** The options that schedules add to those of the rule. */
+const FOR_SCHEDULES = { initialLr: optional(nonNegative) };
+
+/** The names that the options of a group may have, as keys. */
+export const hyperNames = <H extends object, S extends State<S>>({ checks }: Rule<H, S>): object => ({
+  ...checks,
+  ...FOR_SCHEDULES,
+});
 
 /** Everything that is wrong with the values of a group's options. */
-export function hyperProblems<H extends object, S extends State<S>>(rule: Rule<H, S>, hyper: H, prefix = ""): string[] {
-  const problems = badValues(hyper, checksOf(rule), prefix);
-  const clash = problems.length === 0 && rule.conflict?.(hyper);
-  return clash ? [prefix + clash] : problems;
+export function hyperProblems<H extends object, S extends State<S>>(
+  { checks, conflict }: Rule<H, S>,
+  hyper: H & { readonly initialLr?: number },
+  prefix = "",
+): string[] {
+  const problems = badValues(hyper, checks, prefix);
+  problems.push(...badValues<{ initialLr?: number }>(hyper, FOR_SCHEDULES, prefix));
+  if (problems.length > 0) return problems;
+  const clash = conflict?.(hyper) ?? null;
+  return clash === null ? [] : [prefix + clash];
 }
 
 /** Options whose lists may be changed without changing the original's. */
@@ -92,17 +116,12 @@ export function withDefaults<H extends object>(defaults: H, options: Partial<H>)
 const isGroup = (item: unknown): boolean => typeof item === "object" && item !== null && "params" in item;
 
 /** The items of what should be an iterable. */
-function listed(op: string, params: unknown): unknown[] {
+export function listed(op: string, params: unknown): unknown[] {
   if (typeof params === "object" && params !== null && Symbol.iterator in params && !(params instanceof Tensor))
     return [...(params as Iterable<unknown>)];
-  throw new ArgumentError(op, `expected an iterable of parameters, got ${shown(params)}`, "pass module.parameters()");
-}
-
-/** One parameter or several, of which all are what they should be. */
-export function listOf<T extends Tensor>(op: string, params: unknown, Kind: abstract new (...args: never[]) => T): T[] {
-  const items = params instanceof Kind ? [params] : listed(op, params);
-  for (const [i, item] of items.entries())
-    if (!(item instanceof Kind))
-      throw new ArgumentError(op, `item ${i} of the parameters is ${shown(item)}`, "pass module.parameters()");
-  return items as T[];
+  throw new ArgumentError(
+    op,
+    `expected an iterable of parameters, got ${shown(params)}`,
+    "pass module.parameters(), or put a single parameter into an array",
+  );
 }

@@ -173,7 +173,7 @@ describe("ScheduleLR", () => {
     expect(load).toThrow(
       "StepLR.loadStateDict: gamma is unknown (known: lastEpoch, baseLrs, lastLr); lastEpoch is -1, expected an integer ≥ 0; " +
         "baseLrs is [0.1], expected a list of 2, each a number ≥ 0; lastLr is [0.1, NaN], expected a list of 2, each a number ≥ 0; " +
-        "make all as it was when the dict was saved",
+        "make the scheduler as it was when the dict was saved",
     );
     expect(rates(optimizer)).toEqual([0.1, 0.2]);
   });

@@ -1,5 +1,5 @@
 import { ArgumentError, StateDictError } from "@descent/core";
-import { AS_SAVED, count, listOf, nonNegative, problemsOf } from "./checks.ts";
+import { badValues, count, listOf, nonNegative, unknownNames } from "./checks.ts";
 
 /** Learning rate at step `t` (0-based) of a group whose initial rate is `base`. Pure, so `t` is its whole checkpoint. */
 export type Schedule = (t: number, base: number) => number;
@@ -66,9 +66,13 @@ export class ScheduleLR {
     const groups = this.#optimizer.paramGroups;
     const rates = listOf(nonNegative, groups.length);
     const checks = { lastEpoch: count, baseLrs: rates, lastLr: rates };
-    const problems = problemsOf(dict, checks);
+    const problems = [...unknownNames(dict, checks), ...badValues(dict, checks)];
     if (problems.length > 0)
-      throw new StateDictError(`${this.constructor.name}.loadStateDict`, problems.join("; "), AS_SAVED);
+      throw new StateDictError(
+        `${this.constructor.name}.loadStateDict`,
+        problems.join("; "),
+        "make the scheduler as it was when the dict was saved",
+      );
     for (const [i, group] of groups.entries()) {
       group.initialLr = dict.baseLrs[i]!;
       group.lr = dict.lastLr[i]!;

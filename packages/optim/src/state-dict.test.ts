@@ -98,7 +98,7 @@ test("parameters are matched by their place, not by their number", () => {
 });
 
 describe("rejects", () => {
-  const HINT = "\n; make all as it was when the dict was saved";
+  const HINT = "\n; make the optimizer as it was when the dict was saved, with the same parameters in the same groups";
   type Dict = ReturnType<Adam["stateDict"]>;
 
   test.each<[string, readonly string[], (dict: Dict) => unknown]>([
@@ -131,10 +131,10 @@ describe("rejects", () => {
     [
       "state that is missing, unknown or does not fit",
       [
-        "state[0].momentumBuffer is unknown (known: step, expAvg, expAvgSq, maxExpAvgSq)",
         "state[0].step is 0, expected an integer ≥ 1",
+        "state[0].momentumBuffer is unknown (known: expAvg, expAvgSq, maxExpAvgSq)",
         'state[0].expAvg is a float32 tensor of shape [3] on "cpu", expected a float32 tensor of shape [2] on "cpu"',
-        'state[0].expAvgSq is undefined, expected a float32 tensor of shape [2] on "cpu"',
+        'state[0].expAvgSq is missing, expected a float32 tensor of shape [2] on "cpu"',
         'state[2].expAvg is a float64 tensor of shape [1] on "cpu", expected a float32 tensor of shape [1] on "cpu"',
         'state[2].expAvgSq is 0.5, expected a float32 tensor of shape [1] on "cpu"',
         "state[5] belongs to no parameter",
@@ -150,7 +150,7 @@ describe("rejects", () => {
     ],
     [
       "AMSGrad without its maximum",
-      ['state[0].maxExpAvgSq is undefined, expected a float32 tensor of shape [2] on "cpu"'],
+      ['state[0].maxExpAvgSq is missing, expected a float32 tensor of shape [2] on "cpu"'],
       ({ state, paramGroups: [a, b] }) => ({ state, paramGroups: [{ ...a!, amsgrad: true }, b!] }),
     ],
   ])("%s, and changes nothing", (_, problems, spoil) => {

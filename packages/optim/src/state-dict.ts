@@ -1,7 +1,7 @@
-import { detach, type Parameter, StateDictError, Tensor } from "@descent/core";
-import { AS_SAVED, type Checks, number, positiveInteger, problemsOf, shown, unknownNames } from "./checks.ts";
-import { checksOf, copied, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
-import { mapTensors, type Rule, type State } from "./rule.ts";
+import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
+import { positiveInteger, shown, unknownNames } from "./checks.ts";
+import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
+import type { Rule, State } from "./rule.ts";
 
 /** What an optimizer knows about one parameter. */
 export interface Slot<S> {
@@ -28,8 +28,11 @@ export interface OptimizerStateDict<H, S> {
 
 /** The state of one parameter as `stateDict()` shows it. */
 export const snapshot = <S extends State<S>>({ step, state }: Slot<S>): SavedState<S> => {
-  const present = Object.entries(mapTensors(state, detach)).filter(([, x]) => x !== null);
-  return { step, ...Object.fromEntries(present) } as SavedState<S>;
+  const present = Object.entries(state).filter(([, x]) => x !== null);
+  return {
+    step,
+    ...Object.fromEntries(present.map(([name, x]) => [name, x instanceof Tensor ? detach(x) : x])),
+  } as SavedState<S>;
 };
 
 /** The options of a group as `stateDict()` shows them. */
@@ -38,7 +41,7 @@ export function groupState<H extends object, S extends State<S>>(
   group: ParamGroup<H>,
   index: ReadonlyMap<Parameter, number>,
 ): SavedGroup<H> {
-  const known = Object.entries(group).filter(([name]) => Object.hasOwn(checksOf(rule), name));
+  const known = Object.entries(group).filter(([name]) => Object.hasOwn(hyperNames(rule), name));
   return {
     ...copied(Object.fromEntries(known)),
     params: group.params.map((p) => index.get(p)!),
@@ -67,26 +70,29 @@ export function verify<H extends object, S extends State<S>>(
   for (const [i, { params: numbers, ...saved }] of paramGroups.slice(0, groups.length).entries()) {
     const { params } = groups[i]!;
     const hyper = saved as unknown as H;
-    const at = `paramGroups[${i}]`;
-    problems.push(...unknownNames(hyper, checksOf(rule), `${at}.`), ...hyperProblems(rule, hyper, `${at}.`));
+    problems.push(
+      ...unknownNames(hyper, hyperNames(rule), `paramGroups[${i}].`),
+      ...hyperProblems(rule, hyper, `paramGroups[${i}].`),
+    );
     if (numbers.length !== params.length)
-      problems.push(`${at} has ${numbers.length} parameters, the optimizer's group ${params.length}`);
+      problems.push(`paramGroups[${i}] has ${numbers.length} parameters, the optimizer's group ${params.length}`);
     options.push(copied(hyper));
     for (const [k, parameter] of params.slice(0, numbers.length).entries()) {
       const entry = state[numbers[k]!];
       if (entry === undefined) continue;
       const template = rule.init(parameter, withDefaults(rule.defaults, hyper));
-      const checks = stateChecks(template, parameter);
-      problems.push(...problemsOf(entry, checks, `state[${numbers[k]}].`));
-      const values = Object.keys(template).map((name) => [name, entry[name as keyof S] ?? null]);
-      slots.set(parameter, { step: entry.step, state: mapTensors(Object.fromEntries(values) as S, detach) });
+      slots.set(parameter, slotOf(entry, template, parameter, `state[${numbers[k]}].`, problems));
     }
   }
   const known = new Set(paramGroups.flatMap(({ params }) => params).map(String));
   for (const number of Object.keys(state))
     if (!known.has(number)) problems.push(`state[${number}] belongs to no parameter`);
   if (problems.length > 0)
-    throw new StateDictError(op, `the dict does not fit:\n  ${problems.join("\n  ")}\n`, AS_SAVED);
+    throw new StateDictError(
+      op,
+      `the dict does not fit:\n  ${problems.join("\n  ")}\n`,
+      "make the optimizer as it was when the dict was saved, with the same parameters in the same groups",
+    );
   return { options, slots };
 }
 
@@ -99,14 +105,39 @@ function isStateDict(dict: unknown): boolean {
 
 const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x);
 
-/** What the saved state of a parameter may hold, where it would begin as `template`. */
-function stateChecks<S extends State<S>>(template: S, parameter: Parameter): Checks<SavedState<S>> {
-  const checks = Object.entries<Tensor | number | null>(template).map(([name, like]) => {
-    if (typeof like === "number") return [name, number("a number", () => true)];
-    const model = like ?? parameter;
-    const test = (x: unknown): boolean =>
-      x instanceof Tensor ? shown(x) === shown(model) && x.backend === model.backend : x == null && like === null;
-    return [name, { expected: shown(model), test }];
+/** Reads one entry, whose names are those of `template`; adds to `problems`. */
+function slotOf<S extends State<S>>(
+  { step, ...values }: SavedState<S>,
+  template: S,
+  parameter: Parameter,
+  prefix: string,
+  problems: string[],
+): Slot<S> {
+  if (!positiveInteger.test(step))
+    problems.push(`${prefix}step is ${shown(step)}, expected ${positiveInteger.expected}`);
+  problems.push(...unknownNames(values, template, prefix));
+  const state = Object.entries<Tensor | number | null>(template).map(([name, like]) => {
+    const value = (values as Record<string, Tensor | number | undefined>)[name] ?? null;
+    const expected = expectedAt(value, like, parameter);
+    if (expected !== null) problems.push(`${prefix}${name} is ${described(value)}, expected ${expected}`);
+    return [name, value instanceof Tensor ? detach(value) : value];
   });
-  return { step: positiveInteger, ...Object.fromEntries(checks) } as Checks<SavedState<S>>;
+  return { step, state: Object.fromEntries(state) as S };
 }
+
+/** What should stand in a place where `like` would at the start, or `null` if `value` may stand there. */
+function expectedAt(value: unknown, like: Tensor | number | null, parameter: Parameter): string | null {
+  if (value === null && like === null) return null;
+  if (typeof like === "number") return typeof value === "number" ? null : "a number";
+  const { shape, dtype, backend } = like ?? parameter;
+  const fits =
+    value instanceof Tensor && show(value.shape) === show(shape) && value.dtype === dtype && value.backend === backend;
+  return fits ? null : described(like ?? parameter);
+}
+
+const described = (value: unknown): string =>
+  value instanceof Tensor
+    ? `a ${value.dtype} tensor of shape ${show(value.shape)} on "${value.backend.name}"`
+    : value === null
+      ? "missing"
+      : shown(value);

@@ -26,6 +26,8 @@ export interface LossFunction<O extends object, I extends readonly unknown[] = P
   (...inputs: [...I, options?: O]): Tensor;
   /** @internal Reads options for whoever bears the name `op`, the function or the class. */
   readonly read: (op: string, options?: O) => Required<O>;
+  /** @internal The loss under options that have been read. */
+  readonly run: (settings: Required<O>, inputs: I) => Tensor;
 }
 
 /**
@@ -47,11 +49,11 @@ export function loss<O extends { readonly reduction?: string } = LossOptions, I 
     return settings;
   };
   const count = losses.length - 1;
-  const compute = (...args: [...I, options?: O]): Tensor => {
-    const settings = read(op, args[count] as O | undefined);
-    return scope(() => reduce(losses(settings, ...(args.slice(0, count) as unknown as I)), settings.reduction!));
-  };
-  return Object.assign(compute, { read });
+  const run = (settings: Required<O>, inputs: I): Tensor =>
+    scope(() => reduce(losses(settings, ...inputs), settings.reduction!));
+  const compute = (...args: [...I, options?: O]): Tensor =>
+    run(read(op, args[count] as O | undefined), args.slice(0, count) as unknown as I);
+  return Object.assign(compute, { read, run });
 }
 
 const reduce = (losses: Tensor, reduction: string): Tensor =>
@@ -62,11 +64,11 @@ const reduce = (losses: Tensor, reduction: string): Tensor =>
  * its place.
  */
 export abstract class Loss<O extends object = LossOptions, I extends readonly unknown[] = Pair> extends Module {
-  readonly #loss: (...inputs: [...I, options: Required<O>]) => Tensor;
+  readonly #loss: LossFunction<O, I>;
   readonly #options: Required<O>;
 
   /** The function that the module calls, and the options with which it does. */
-  protected constructor(loss: (...inputs: [...I, options: Required<O>]) => Tensor, settings: Required<O>) {
+  protected constructor(loss: LossFunction<O, I>, settings: Required<O>) {
     super();
     const held = Object.entries(settings).filter(([, value]) => /object|function/.test(typeof value));
     const fields = Object.fromEntries(held.map(([name, x]) => [name, x instanceof Tensor ? new Buffer(x) : x])) as O;
@@ -76,7 +78,7 @@ export abstract class Loss<O extends object = LossOptions, I extends readonly un
   }
 
   forward(...inputs: I): Tensor {
-    return this.#loss(...inputs, this.#options);
+    return this.#loss.run(this.#options, inputs);
   }
 
   protected get options(): Required<O> {
