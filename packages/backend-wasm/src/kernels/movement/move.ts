@@ -4,7 +4,7 @@ import type { Runtime } from "../../runtime.ts";
 import { increase, times, transposed } from "../idioms.ts";
 import { least } from "../lanes.ts";
 import { lazy } from "../lazy.ts";
-import { axisTypes, axisValues, odometer, padded } from "./odometer.ts";
+import { axisTypes, odometer, pushAxes } from "./odometer.ts";
 import { copyRun, fillRun, overVectors } from "./runs.ts";
 import type { Axis, Walk } from "./walk.ts";
 
@@ -156,9 +156,8 @@ function newMover(runtime: Runtime) {
     cost: number,
     bytes: number,
   ) {
-    const items = outer.reduce((product, { size }) => product * size, pieces.size);
-    const axes = axisValues([pieces, ...padded(outer, OUTER)], bytes);
-    runtime.launch(kernels()[name], items, cost, [...integers, ...axes]);
+    const items = pushAxes(integers, [pieces], 1, bytes) * pushAxes(integers, outer, OUTER, bytes);
+    runtime.launch(kernels()[name], items, cost, integers);
   }
 
   function moveAxes(axes: readonly Axis[], x: number, y: number, bytes: ElementBytes): void {

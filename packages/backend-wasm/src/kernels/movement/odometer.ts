@@ -6,15 +6,16 @@ import type { Axis } from "./walk.ts";
 /** The parameters for `count` axes: of each its size, and two strides in bytes. */
 export const axisTypes = (count: number): (typeof I32)[] => new Array<typeof I32>(3 * count).fill(I32);
 
-/** Their values for elements of so many bytes. */
-export const axisValues = (axes: readonly Axis[], bytes: number): number[] =>
-  axes.flatMap(({ size, from, to }) => [size, from * bytes, to * bytes]);
-
-/** Axes in front of which are others, of one element, so that there are `count`. */
-export const padded = (axes: readonly Axis[], count: number): Axis[] => [
-  ...new Array<Axis>(count - axes.length).fill({ size: 1, from: 0, to: 0 }),
-  ...axes,
-];
+/** Appends the values of axes for elements of so many bytes, of `count` with others of one element in front; returns the product of sizes. */
+export function pushAxes(integers: number[], axes: readonly Axis[], count: number, bytes: number): number {
+  let product = 1;
+  for (let k = axes.length; k < count; k++) integers.push(1, 0, 0);
+  for (const { size, from, to } of axes) {
+    integers.push(size, from * bytes, to * bytes);
+    product *= size;
+  }
+  return product;
+}
 
 /**
  * Counts through a range like an odometer with one wheel for each axis, the last one turning fastest, and calls `body` with what the first

@@ -5,7 +5,7 @@ import type { Runtime } from "../../runtime.ts";
 import { increase, times } from "../idioms.ts";
 import { FOUR, type Lanes, least, ONE } from "../lanes.ts";
 import { lazy } from "../lazy.ts";
-import { axisTypes, axisValues, odometer, padded } from "./odometer.ts";
+import { axisTypes, odometer, pushAxes } from "./odometer.ts";
 import { fillRun } from "./runs.ts";
 import { type Axis, disjointAxes, merged } from "./walk.ts";
 
@@ -105,9 +105,9 @@ export function scatterAdder(runtime: Runtime) {
     if ((dtype !== "float32" && dtype !== "int32") || outer.length > OUTER || inner.length > INNER) return null;
     const piece = isRowDisjoint ? Math.min(row.size, PIECE) : row.size;
     const pieces = { size: Math.ceil(row.size / piece), from: piece * row.from, to: piece * row.to };
-    const rows = inner.reduce((product, { size }) => product * size, 1);
-    const items = outer.reduce((product, { size }) => product * size, pieces.size);
-    const axes = axisValues([pieces, ...padded(outer, OUTER), ...padded(inner, INNER)], 4);
+    const axes: number[] = [];
+    const items = pushAxes(axes, [pieces], 1, 4) * pushAxes(axes, outer, OUTER, 4);
+    const rows = pushAxes(axes, inner, INNER, 4);
     const cost = rows * (4 + piece / (row.to === 1 ? 4 : 1));
     return (x, y) => {
       const integers = [x, y + 4 * view.offset, row.size, piece, 4 * row.to, rows, ...axes];
