@@ -99,21 +99,22 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
   const { pager } = runtime;
   const kernels = lazy(() => runtime.compile(define));
 
-  /** Calls `launch` with addresses of operands, index and result; `null` where an index is out of range: the reference says what is wrong. */
+  /** Calls `launch` with addresses of operands, of which the index is the last, and of the result; `null` where an index is out of range: the reference says what is wrong. */
   function indexed(
     op: string,
     shape: Shape,
     axis: number,
     operands: readonly (Block | null)[],
-    index: Operand<Block>,
+    { shape: indices }: Operand<Block>,
     out: Spec,
     launch: (addresses: readonly number[], sizes: Sizes) => void,
   ): Block | null {
-    const used = [...operands, index.handle];
-    const y = pager.start(op, used, [bytesOf(out)])[0]!;
-    const addresses = [...used, y].map((block) => (block === null ? 0 : pager.address(block)));
-    const [at, to] = addresses.slice(-2) as [number, number];
-    const [size, count] = [shape[axis]!, sizeOf(index.shape)];
+    const y = pager.start(op, operands, [bytesOf(out)])[0]!;
+    const addresses = operands.map((block) => (block === null ? 0 : pager.address(block)));
+    const at = addresses.at(-1)!;
+    const to = pager.address(y);
+    addresses.push(to);
+    const [size, count] = [shape[axis]!, sizeOf(indices)];
     // The result has room for the greatest index meanwhile.
     kernels().greatest.run(0, 1, 0, at, count, to);
     if (count > 0 && runtime.memory.i32[to / 4]! >>> 0 >= size) {
@@ -127,11 +128,19 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
 
   return {
     take: (x, index, axis, out) =>
-      indexed("take", x.shape, axis, [x.handle], index, out, (addresses, { outer, size, count, bytes }) => {
-        const kernel = kernels()[bytes === 4 ? "takeWords" : "takeRows"];
-        const rows = outer * count;
-        if (rows > 0) runtime.launch(kernel, rows, 3 + bytes / 16, [...addresses, count, size, bytes]);
-      }) ?? reference.take(x, index, axis, out),
+      indexed(
+        "take",
+        x.shape,
+        axis,
+        [x.handle, index.handle],
+        index,
+        out,
+        (addresses, { outer, size, count, bytes }) => {
+          const kernel = kernels()[bytes === 4 ? "takeWords" : "takeRows"];
+          const rows = outer * count;
+          if (rows > 0) runtime.launch(kernel, rows, 3 + bytes / 16, [...addresses, count, size, bytes]);
+        },
+      ) ?? reference.take(x, index, axis, out),
 
     put(mode, base, index, values, axis, out) {
       const { dtype } = out;
@@ -145,7 +154,7 @@ export function indexing(runtime: Runtime, reference: Families): Pick<Families, 
           "put",
           out.shape,
           axis,
-          [fills ? null : base.handle, values.handle],
+          [fills ? null : base.handle, values.handle, index.handle],
           index,
           out,
           ([from, value, at, to], { outer, size, count, bytes }) => {

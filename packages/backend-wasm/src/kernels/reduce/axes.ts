@@ -11,21 +11,18 @@ export interface Form {
  * alternates too often.
  */
 export function formOf(shape: Shape, axes: readonly number[]): Form | null {
+  // From the inner axis on.
   const sizes: number[] = [];
-  let isRuns = false;
+  let isInnerReduced = true;
   let lastIsReduced: boolean | null = null;
-  for (const [axis, size] of shape.entries()) {
-    const isReduced = axes.includes(axis);
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const size = shape[axis]!;
     if (size === 1) continue;
+    const isReduced = axes.includes(axis);
     if (lastIsReduced === isReduced) sizes[sizes.length - 1]! *= size;
-    else {
-      if (sizes.length === 0) isRuns = isReduced;
-      sizes.push(size);
-      lastIsReduced = isReduced;
-    }
+    else if (sizes.push(size) === 1) isInnerReduced = isReduced;
+    lastIsReduced = isReduced;
   }
-  // An axis of size 1 is of whichever kind there is need of.
-  for (; sizes.length < 3; isRuns = !isRuns) sizes.unshift(1);
-  const [outer, middle, inner, ...more] = sizes as [number, number, number, ...number[]];
-  return more.length > 0 ? null : { kind: isRuns ? "runs" : "columns", sizes: [outer, middle, inner] };
+  const [inner = 1, middle = 1, outer = 1] = sizes;
+  return sizes.length > 3 ? null : { kind: isInnerReduced ? "runs" : "columns", sizes: [outer, middle, inner] };
 }
