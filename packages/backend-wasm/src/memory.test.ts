@@ -14,7 +14,7 @@ const small = wasm({ threads: 1, budget: BUDGET });
 /** Needs the whole budget, so that everything else is moved to the host. */
 const evictAll = (): void => small.free(small.fill(0, { shape: [BUDGET], dtype: "bool" }));
 
-describeBackend("wasm where every call evicts", () => withBefore(small, evictAll), { tolerance: 1e-6 });
+describeBackend("wasm where every call evicts", () => withBefore(small, evictAll), { tolerance: 1e-6, draws: 16 });
 
 test("every call did evict, and what left came back", () => {
   expect(small.memoryStats.evictions).toBeGreaterThan(1000);
@@ -22,7 +22,7 @@ test("every call did evict, and what left came back", () => {
   expect(small.memoryStats.peak).toBeLessThanOrEqual(BUDGET);
 });
 
-describeBackend("wasm above 2 GiB", highBackend, { tolerance: 1e-6 });
+describeBackend("wasm above 2 GiB", highBackend, { tolerance: 1e-6, draws: 16 });
 
 describe("memory that does not suffice", () => {
   test("for a single op names op, bytes and budget, and leaves every tensor right", () => {

@@ -19,7 +19,10 @@ describeBackend("wasm without relaxed SIMD", () => wasm({ threads: 1, relaxedSim
 
 // As in browsers on pages that are not isolated from others.
 const unshared = { ...detectEngine({ relaxedSimd: true, threads: true }), shared: false };
-describeBackend("wasm without shared memory", () => backendOver(new Runtime(unshared, 1)), { tolerance: TOLERANCE });
+describeBackend("wasm without shared memory", () => backendOver(new Runtime(unshared, 1)), {
+  tolerance: TOLERANCE,
+  draws: 16,
+});
 
 describe("options", () => {
   test.each([0, -1, 1.5, Number.NaN])("%d threads are an error", (threads) => {

@@ -11,6 +11,7 @@ const waits = (name: string): boolean =>
 
 /** Every op, through its public function, and the functions made of them: values and gradients equal the reference's. */
 export function opConformance(suite: Suite): void {
+  const { draws = 40 } = suite.options;
   for (const [name, c] of Object.entries({ ...FUNCTION_CASES, ...OP_CASES })) {
     if (!suite.backend.synchronous && waits(name)) continue;
     suite.test(`op: ${name}`, () =>
@@ -19,7 +20,7 @@ export function opConformance(suite: Suite): void {
           const expected = await resultsOf(call, suite.reference, dtype);
           expectSameResults(suite, await resultsOf(call, suite.backend, dtype), expected);
         }),
-        { numRuns: name in OP_CASES ? 40 : 20 },
+        { numRuns: name in OP_CASES ? draws : draws / 2 },
       ),
     );
   }
