@@ -1,3 +1,8 @@
+/**
+ * Tensors, the tape, ops, automatic differentiation, memory and randomness.
+ *
+ * @module @descent/core
+ */
 export type { PagedMemory } from "./addresses.ts";
 export { detectAnomaly, isAnomalyEnabled, setDetectAnomaly, setLocator } from "./anomaly.ts";
 export type { Context, Definition, Input, Inputs, JointVjp, Vjp } from "./apply.ts";

@@ -1,3 +1,8 @@
+/**
+ * Gives tensors their methods.
+ *
+ * @module @descent/core/methods
+ */
 import { backward } from "./backward.ts";
 import { gelu, silu, softsign } from "./ops/activation.ts";
 import { addcdiv, addcmul, lerp } from "./ops/blend.ts";

@@ -1,3 +1,8 @@
+/**
+ * What people install: everything below under one name, with the methods of tensors and a backend that is ready.
+ *
+ * @module descent
+ */
 import "@descent/core/methods";
 import { cpu } from "@descent/backend-cpu";
 import { wasm } from "@descent/backend-wasm";

@@ -1,3 +1,8 @@
+/**
+ * Modules, layers, losses, initialisation and files.
+ *
+ * @module @descent/nn
+ */
 export type { Reduction } from "@descent/core";
 export {
   GELU,

@@ -1,3 +1,8 @@
+/**
+ * Optimizers, learning-rate schedules and gradient clipping.
+ *
+ * @module @descent/optim
+ */
 export { Adam, type AdamHyper, type AdamState, adamRule } from "./adam.ts";
 export { AdamW, adamWRule } from "./adamw.ts";
 export { betas, type Check, type Checks, finite, flag, nonNegative, positive } from "./checks.ts";
