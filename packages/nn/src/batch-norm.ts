@@ -60,8 +60,6 @@ abstract class BatchNorm extends RunningNorm {
  * running statistics.
  */
 export class BatchNorm1d extends BatchNorm {
-  /** @internal */
-  static override readonly discreet: unknown = BatchNorm1d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm1d", { 2: "[N,C]", 3: "[N,C,L]" }, numFeatures, options, true);
   }
@@ -69,8 +67,6 @@ export class BatchNorm1d extends BatchNorm {
 
 /** Normalises each channel of `[N, C, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
 export class BatchNorm2d extends BatchNorm {
-  /** @internal */
-  static override readonly discreet: unknown = BatchNorm2d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm2d", { 4: "[N,C,H,W]" }, numFeatures, options, true);
   }
@@ -78,8 +74,6 @@ export class BatchNorm2d extends BatchNorm {
 
 /** Normalises each channel of `[N, C, D, H, W]` over the batch (Ioffe & Szegedy 2015), then scales and shifts it. Evaluation uses running statistics. */
 export class BatchNorm3d extends BatchNorm {
-  /** @internal */
-  static override readonly discreet: unknown = BatchNorm3d;
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super("BatchNorm3d", { 5: "[N,C,D,H,W]" }, numFeatures, options, true);
   }

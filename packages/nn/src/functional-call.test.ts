@@ -116,12 +116,18 @@ describe("functionalCall", () => {
     const backend = countingBackend();
     withBackend(backend, () => {
       const layer = new Linear(2, 2);
-      const weight = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
+      const weight = tensor([
+        [1, 2],
+        [3, 4],
+      ]);
       const [before, bytes] = [state(layer), backend.liveBytes];
       expect(() => scope(() => functionalCall(layer, { weight }, tensor([1, 2, 3])))).toThrow("in Linear");
       expect(state(layer)).toEqual(before);
       scope(() => noGrad(() => functionalCall(layer, { weight }, tensor([[1, 2]]))).dispose());
-      expect(weight.toArray()).toEqual([[1, 2], [3, 4]]); // biome-ignore format: a matrix
+      expect(weight.toArray()).toEqual([
+        [1, 2],
+        [3, 4],
+      ]);
       weight.dispose();
       expect(backend.liveBytes).toBe(bytes - 16);
     });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpu } from "@descent/backend-cpu";
 import { setBackend } from "@descent/core";
+import { lenet } from "@descent/testing";
 import { describe, expect, test } from "vitest";
 import * as nn from "./index.ts";
 
@@ -9,20 +10,6 @@ import * as nn from "./index.ts";
 setBackend(cpu());
 
 describe("architectures printed as in PyTorch", () => {
-  const lenet = (): nn.Layer[] => [
-    new nn.Conv2d(1, 6, 5, { padding: 2 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2),
-    new nn.Conv2d(6, 16, 5),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2),
-    new nn.Flatten(),
-    new nn.Linear(400, 120),
-    new nn.ReLU(),
-    new nn.Linear(120, 84),
-    new nn.ReLU(),
-    new nn.Linear(84, 10),
-  ];
   const convbn = (): nn.Layer[] => [
     new nn.Conv2d(3, 8, 3, { stride: 2, padding: 1, bias: false }),
     new nn.BatchNorm2d(8),
@@ -34,7 +21,7 @@ describe("architectures printed as in PyTorch", () => {
     new nn.Flatten(),
     new nn.Linear(256, 5),
   ];
-  const models: Record<string, () => nn.Layer[]> = { lenet, convbn };
+  const models: Record<string, () => nn.Layer[]> = { lenet: () => [...lenet()], convbn };
   const file = new URL("../../testing/golden/training.json", import.meta.url);
   const cases: { model: string; layers: string[]; finalSums: Record<string, number> }[] = JSON.parse(
     readFileSync(file, "utf8"),

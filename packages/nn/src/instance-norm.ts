@@ -50,8 +50,6 @@ abstract class InstanceNorm extends RunningNorm {
 
 /** Normalises each channel of each sample of `[C, L]` or `[N, C, L]` by itself (Ulyanov et al. 2016). */
 export class InstanceNorm1d extends InstanceNorm {
-  /** @internal */
-  static override readonly discreet: unknown = InstanceNorm1d;
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super("InstanceNorm1d", { 2: "[C,L]", 3: "[N,C,L]" }, numFeatures, options, false);
   }
@@ -59,8 +57,6 @@ export class InstanceNorm1d extends InstanceNorm {
 
 /** Normalises each channel of each sample of `[C, H, W]` or `[N, C, H, W]` by itself (Ulyanov et al. 2016). */
 export class InstanceNorm2d extends InstanceNorm {
-  /** @internal */
-  static override readonly discreet: unknown = InstanceNorm2d;
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super("InstanceNorm2d", { 3: "[C,H,W]", 4: "[N,C,H,W]" }, numFeatures, options, false);
   }
@@ -68,8 +64,6 @@ export class InstanceNorm2d extends InstanceNorm {
 
 /** Normalises each channel of each sample of `[C, D, H, W]` or `[N, C, D, H, W]` by itself (Ulyanov et al. 2016). */
 export class InstanceNorm3d extends InstanceNorm {
-  /** @internal */
-  static override readonly discreet: unknown = InstanceNorm3d;
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super("InstanceNorm3d", { 4: "[C,D,H,W]", 5: "[N,C,D,H,W]" }, numFeatures, options, false);
   }

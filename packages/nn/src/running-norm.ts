@@ -40,6 +40,8 @@ export interface NormConstants {
 
 /** What batch and instance norms share: weight and bias per channel, running statistics, and the shapes they take. */
 export abstract class RunningNorm extends Module {
+  /** @internal */
+  static override readonly discreet: unknown = RunningNorm;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly runningMean: Buffer | null;

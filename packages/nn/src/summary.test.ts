@@ -1,26 +1,11 @@
 import { cpu } from "@descent/backend-cpu";
 import { getRngState, ones, type Shape, setBackend, type Tensor } from "@descent/core";
+import { lenet } from "@descent/testing";
 import { expect, test } from "vitest";
 import * as nn from "./index.ts";
 
 setBackend(cpu());
 const { summary } = nn;
-
-const lenet = (): nn.Sequential =>
-  new nn.Sequential(
-    new nn.Conv2d(1, 6, 5, { padding: 2 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2),
-    new nn.Conv2d(6, 16, 5),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2),
-    new nn.Flatten(),
-    new nn.Linear(400, 120),
-    new nn.ReLU(),
-    new nn.Linear(120, 84),
-    new nn.ReLU(),
-    new nn.Linear(84, 10),
-  );
 
 /** What rows say, shortly. */
 const told = ({ rows }: nn.Summary): unknown[] =>

@@ -206,7 +206,12 @@ describe("errors", () => {
       alternating(first, second).backward();
     const message = (then: string, now: string, step = 0): string =>
       `checkpoint: the function did something else when it was run again: step ${step} was ${then}, and is ${now}; let it depend on its inputs, parameters and the default generator alone`;
-    expect(of((x) => x.tanh(), (x) => x.exp())).toThrow(message("tanh", "exp")); // biome-ignore format: short
+    expect(
+      of(
+        (x) => x.tanh(),
+        (x) => x.exp(),
+      ),
+    ).toThrow(message("tanh", "exp"));
     expect(
       of(
         (x) => x.tanh(),
