@@ -66,7 +66,8 @@ export function reduction<O extends ReduceOptions>(
     saves,
     vjp: [vjp],
   });
-  return (x, dim, options) => op([x], { ...options, axes: reducedAxes(name, dim, x.ndim) } as Attrs<O>);
+  // In the order of all other reductions: then V8 knows the attributes of all of them as one kind of object.
+  return (x, dim, options) => op([x], { axes: reducedAxes(name, dim, x.ndim), ...options } as Attrs<O>);
 }
 
 const countOf = (shape: Shape, axes: readonly number[]): number => sizeOf(axes.map((i) => shape[i]!));
