@@ -9,8 +9,8 @@ import { losses } from "./kernels/loss.ts";
 import { matmul } from "./kernels/matmul.ts";
 import { movement } from "./kernels/movement.ts";
 import { normalization } from "./kernels/normalization.ts";
-import { optimizerSteps } from "./kernels/optimizer.ts";
 import { pooling } from "./kernels/pool2d.ts";
+import { programs } from "./kernels/program.ts";
 import { reductions } from "./kernels/reduce.ts";
 import { softmax } from "./kernels/softmax.ts";
 import { bytesOf, referenceFamilies, viewOf } from "./reference.ts";
@@ -108,7 +108,7 @@ export function backendOver(runtime: Runtime, convolutions: ConvolutionOptions =
       ...activation(runtime),
       ...losses(runtime),
       ...dropout(runtime),
-      ...optimizerSteps(runtime),
+      ...programs(runtime),
     },
   };
   // With an accessor among them, V8 would look up all of the properties above by hash.

@@ -112,8 +112,7 @@ export type FusedName =
   | "mseLoss"
   | "mseLossGrad"
   | "dropout"
-  | "sgdStep"
-  | "adamStep";
+  | "elementwiseProgram";
 
 /**
  * What a device has to offer: storage, about a dozen kernel families, and optional fused kernels.

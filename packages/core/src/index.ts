@@ -33,7 +33,7 @@ export { type BackwardToLeavesOptions, backward, type GradOptions, grad } from "
 export * from "./dtype.ts";
 export * from "./errors.ts";
 export { type PrintOptions, setPrintOptions } from "./format.ts";
-export { Storage, scope } from "./memory.ts";
+export { Storage, scope, Workspace } from "./memory.ts";
 export {
   composite,
   floating,
@@ -74,6 +74,12 @@ export { type DivOptions, divide as div, floorDivide, fmod, frac, remainder } fr
 export { dropout } from "./ops/dropout.ts";
 export { einsum } from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
+export {
+  type ElementwiseProgram,
+  elementwiseProgram,
+  type Instruction,
+  type ProgramFn,
+} from "./ops/elementwise-program.ts";
 export {
   diagonalScatter,
   type IndexPutOptions,

@@ -79,6 +79,33 @@ export function claim(tensor: Scoped, opening: Opening): boolean {
 /** @internal Ends a scope and frees what was made in it and nobody has claimed. */
 export const sweep = (opening: Opening): void => close(opening, NOTHING);
 
+/** @internal A scope that is left and entered again, for work that stops on the way. `dispose` has to end it, come what may. */
+export class Workspace {
+  readonly #made: Scoped[] = [];
+
+  /** Runs a part of the work. */
+  run<T>(fn: () => T): T {
+    const opening = open();
+    try {
+      return fn();
+    } finally {
+      const start = opening >> 1;
+      for (let i = start; i < top; i++) {
+        const tensor = made[i]!;
+        made[i] = null;
+        if (tensor !== null) this.#made.push(tensor);
+      }
+      close(opening, NOTHING);
+    }
+  }
+
+  /** Frees what was made in it and is not kept. */
+  dispose(): void {
+    for (const tensor of this.#made) if (!tensor.kept) tensor.dispose();
+    this.#made.length = 0;
+  }
+}
+
 /** @internal Runs `fn`, which makes one tensor and nothing on the way, and leaves it to the caller instead of the innermost scope. */
 export function unscoped<T>(fn: () => T): T {
   const outer = isOpen;

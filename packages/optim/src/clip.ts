@@ -1,7 +1,7 @@
 import { ArgumentError, div, maximum, noGrad, peekGrad, replaceGrad, scope, Tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
+import { listed } from "./base/param-groups.ts";
 import { type Check, checked, shown } from "./checks.ts";
-import { listed } from "./param-groups.ts";
 
 /** Options of `clipGradNorm`. */
 export interface ClipGradNormOptions {

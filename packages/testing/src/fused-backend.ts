@@ -4,9 +4,11 @@ import {
   type Backend,
   broadcastStrides,
   type Conv2dAttrs,
+  type ElementwiseProgram,
   type FusedName,
   IndexError,
   type Operand,
+  type ProgramFn,
   type Reduction,
   type Shape,
   type Spec,
@@ -322,51 +324,34 @@ const normGrad: Kernel<[g: X, x: X, weight: X | null, mean: X, variance: X], Nor
     });
 };
 
-interface Step {
-  readonly decoupled: boolean;
-  readonly nesterov: boolean;
-  readonly maximize: boolean;
-}
-
-const sgdStep: Kernel<
-  [p: X, g: X, buffer: X | null, lr: number, momentum: number, dampening: number, weightDecay: number],
-  Step
-> = ([p, g, buffer, lr, momentum, dampening, weightDecay], { nesterov, maximize }, out) => {
-  const [next, kept] = out.map(make);
-  for (const i of p.handle.keys()) {
-    const d = (maximize ? -g.handle[i]! : g.handle[i]!) + weightDecay * p.handle[i]!;
-    const b = buffer === null ? d : momentum * buffer.handle[i]! + (1 - dampening) * d;
-    next![i] = p.handle[i]! - lr * (nesterov ? d + momentum * b : b);
-    if (kept !== undefined) kept[i] = b;
-  }
-  return kept === undefined ? [next!] : [next!, kept];
+const WORDS: Record<ProgramFn, (a: number, b: number, c: number) => number> = {
+  neg: (a) => -a,
+  abs: Math.abs,
+  sign: (a) => Math.sign(a) || 0,
+  sqrt: Math.sqrt,
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  maximum: Math.max,
+  minimum: Math.min,
+  eq: (a, b) => Number(a === b),
+  gt: (a, b) => Number(a > b),
+  ge: (a, b) => Number(a >= b),
+  select: (condition, a, b) => (condition === 0 ? b : a),
 };
 
-type AdamNumbers = [
-  lr: number,
-  beta1: number,
-  beta2: number,
-  correction1: number,
-  correction2: number,
-  eps: number,
-  weightDecay: number,
-];
-
-const adamStep: Kernel<[p: X, g: X, expAvg: X, expAvgSq: X, maxExpAvgSq: X | null, ...AdamNumbers], Step> = (
-  [p, g, expAvg, expAvgSq, maxExpAvgSq, lr, beta1, beta2, correction1, correction2, eps, weightDecay],
-  { decoupled, maximize },
-  out,
-) => {
+/** Element by element: all instructions of one before the next. */
+const elementwiseProgram: Kernel<(X | number)[], ElementwiseProgram> = (inputs, program, out) => {
+  const tensors = inputs.slice(0, program.tensors) as X[];
   const made = out.map(make);
-  const [next, m, v, most] = made;
-  for (const i of p.handle.keys()) {
-    const d = (maximize ? -g.handle[i]! : g.handle[i]!) + (decoupled ? 0 : weightDecay * p.handle[i]!);
-    m![i] = beta1 * expAvg.handle[i]! + (1 - beta1) * d;
-    v![i] = beta2 * expAvgSq.handle[i]! + (1 - beta2) * d * d;
-    if (most !== undefined) most[i] = Math.max(maxExpAvgSq!.handle[i]!, v![i]!);
-    const root = Math.sqrt((most ?? v!)[i]! / correction2);
-    const left = decoupled ? p.handle[i]! * (1 - lr * weightDecay) : p.handle[i]!;
-    next![i] = left - ((lr / correction1) * m![i]!) / (root + eps);
+  for (const i of tensors[0]!.handle.keys()) {
+    const values = tensors.map((x) => x.handle[i]!);
+    const valueOf = (operand = 0): number =>
+      (operand < 0 ? inputs[tensors.length - 1 - operand] : values[operand]) as number;
+    for (const { fn, operands } of program.instructions)
+      values.push(WORDS[fn](valueOf(operands[0]), valueOf(operands[1]), valueOf(operands[2])));
+    for (const [k, y] of made.entries()) y[i] = values[program.outputs[k]!]!;
   }
   return made;
 };
@@ -421,8 +406,7 @@ const KERNELS = {
   mseLoss,
   mseLossGrad,
   dropout,
-  sgdStep,
-  adamStep,
+  elementwiseProgram,
 } satisfies Partial<Record<FusedName, Kernel<never, never>>>;
 
 /** Kernels for some composites, in plain loops that do not look at how core decomposes them. */

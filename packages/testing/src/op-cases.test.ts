@@ -45,7 +45,7 @@ const reachedInputs = (calls: readonly Call[]): Set<number> =>
 const isDiscrete = (calls: readonly Call[], input: number): boolean =>
   calls.every(({ savedInputs }) => {
     const x = savedInputs[input];
-    return typeof x === "number" || (x != null && !isFloat(x.dtype));
+    return x === undefined || typeof x === "number" || (x !== null && !isFloat(x.dtype));
   });
 
 describe("the gate", () => {

@@ -4,8 +4,8 @@ import { LINALG } from "./cases/linalg.ts";
 import { BINARY } from "./cases/losses.ts";
 import { MOVEMENT } from "./cases/movement.ts";
 import { NEURAL } from "./cases/neural.ts";
-import { OPTIM } from "./cases/optim.ts";
 import { POINTWISE } from "./cases/pointwise.ts";
+import { PROGRAM } from "./cases/program.ts";
 import { PUTS } from "./cases/rearrange.ts";
 import { REDUCE } from "./cases/reduce.ts";
 import { STATISTICS } from "./cases/statistics.ts";
@@ -20,7 +20,7 @@ export const OP_CASES: Readonly<Record<string, OpCase>> = {
   ...REDUCE,
   ...STATISTICS,
   ...NEURAL,
-  ...OPTIM,
+  ...PROGRAM,
   ...PUTS,
   ...LINALG,
   ...BINARY,

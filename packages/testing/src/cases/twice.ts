@@ -28,8 +28,8 @@ import { condition, distinctFloats, draw, floats, type OpCase, opCase } from "..
 import { adjoint, pullback } from "./adjoint.ts";
 import { LINALG_TWICE } from "./linalg.ts";
 import { isOffKinks, maxPoolGrad, pools } from "./neural.ts";
-import { OPTIM_TWICE } from "./optim.ts";
 import { POINTWISE_TWICE } from "./pointwise.ts";
+import { PROGRAM_TWICE } from "./program.ts";
 import { PUTS_TWICE } from "./rearrange.ts";
 
 const binary = (fn: (a: Tensor, b: Tensor) => Tensor): OpCase =>
@@ -77,7 +77,7 @@ export const NEVER_TWICE: Readonly<Record<string, string>> = {
 
 /** For every other op that is differentiable in two inputs, calls in which one tensor is both of them. */
 export const TWICE: Readonly<Record<string, OpCase>> = {
-  ...OPTIM_TWICE,
+  ...PROGRAM_TWICE,
   ...PUTS_TWICE,
   ...LINALG_TWICE,
   ...POINTWISE_TWICE,

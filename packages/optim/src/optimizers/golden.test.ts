@@ -3,7 +3,7 @@ import { cpu } from "@descent/backend-cpu";
 import { Parameter, setBackend, type Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
 import { beforeEach, describe, expect, test } from "vitest";
-import * as optim from "./index.ts";
+import * as optim from "../index.ts";
 
 // What PyTorch answers. A name moves from PENDING to its table with its class: as long as it is in both or in neither, a test fails.
 
@@ -30,7 +30,7 @@ interface SchedulerCase {
 }
 
 function cases<T>(file: string): readonly T[] {
-  const url = new URL(`../../testing/golden/${file}.json`, import.meta.url);
+  const url = new URL(`../../../testing/golden/${file}.json`, import.meta.url);
   return (JSON.parse(readFileSync(url, "utf8")) as { cases: T[] }).cases;
 }
 

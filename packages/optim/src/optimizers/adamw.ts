@@ -1,15 +1,17 @@
-import { ADAM_CHECKS, type AdamHyper, type AdamState, initAdam, updateAdam } from "./adam.ts";
-import { Optimizer } from "./optimizer.ts";
-import type { Params } from "./param-groups.ts";
-import type { Rule } from "./rule.ts";
+import { Optimizer } from "../base/optimizer.ts";
+import type { Params } from "../base/param-groups.ts";
+import { decayed, type PointwiseRule } from "../base/rule.ts";
+import { ADAM_CHECKS, type AdamHyper, type AdamState, adamStep, initAdam } from "./adam.ts";
 
 /** Adam with decoupled weight decay (Loshchilov & Hutter 2019). */
-export const adamWRule: Rule<AdamHyper, AdamState> = {
+export const adamWRule: PointwiseRule<AdamHyper, AdamState> = {
   name: "AdamW",
+  pointwise: true,
   defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false },
   checks: ADAM_CHECKS,
   init: initAdam,
-  update: (p, g, state, hyper, t) => updateAdam(p, g, state, hyper, t, true),
+  update: (p, g, state, hyper, t) =>
+    adamStep(decayed(p, hyper.lr * hyper.weightDecay), hyper.maximize ? g.neg() : g, state, hyper, t),
 };
 
 /** AdamW: the weights shrink by `lr · weightDecay` in every step, whatever their gradients. */

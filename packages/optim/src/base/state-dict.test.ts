@@ -2,7 +2,7 @@ import { cpu } from "@descent/backend-cpu";
 import { DisposedError, Parameter, StateDictError, setBackend, type Tensor, tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, SGD } from "./index.ts";
+import { Adam, SGD } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 

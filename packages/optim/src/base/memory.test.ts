@@ -2,7 +2,7 @@ import { Parameter, scope, setBackend, tensor } from "@descent/core";
 import "@descent/core/methods";
 import { type CountingBackend, countingBackend } from "@descent/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, type AdamHyper, AdamW, clipGradNorm, clipGradValue, type Params, SGD, type SGDHyper } from "./index.ts";
+import { Adam, type AdamHyper, AdamW, clipGradNorm, clipGradValue, type Params, SGD, type SGDHyper } from "../index.ts";
 
 let backend: CountingBackend;
 beforeEach(() => {

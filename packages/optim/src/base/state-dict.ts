@@ -1,14 +1,8 @@
 import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
-import { positiveInteger, shown, unknownNames } from "./checks.ts";
+import { positiveInteger, shown, unknownNames } from "../checks.ts";
 import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
-import type { Rule, State } from "./rule.ts";
-
-/** What an optimizer knows about one parameter. */
-export interface Slot<S> {
-  /** The number of steps the parameter has made. */
-  readonly step: number;
-  readonly state: S;
-}
+import { isTensors, mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
+import type { Slot } from "./slots.ts";
 
 /** The saved state of one parameter; what there is none of yet is left out. */
 export type SavedState<S> = { readonly step: number } & { readonly [K in keyof S]?: NonNullable<S[K]> };
@@ -20,24 +14,25 @@ export type SavedGroup<H> = { readonly [K in keyof H]: H[K] } & {
 };
 
 /** The state of an optimizer, under PyTorch's names in camelCase. */
-export interface OptimizerStateDict<H, S> {
+export interface OptimizerStateDict<H, S, C = Record<never, never>> {
   /** By the number of the parameter; parameters that have not made a step are left out. */
   readonly state: Readonly<Record<number, SavedState<S>>>;
   readonly paramGroups: readonly SavedGroup<H>[];
+  /** What all parameters share, in algorithms that see them all, once there has been a step. */
+  readonly shared?: C;
+  /** Whether the parameters hold the weights to train with, where those to use are others. */
+  readonly training?: boolean;
 }
 
 /** The state of one parameter as `stateDict()` shows it. */
 export const snapshot = <S extends State<S>>({ step, state }: Slot<S>): SavedState<S> => {
-  const present = Object.entries(state).filter(([, x]) => x !== null);
-  return {
-    step,
-    ...Object.fromEntries(present.map(([name, x]) => [name, x instanceof Tensor ? detach(x) : x])),
-  } as SavedState<S>;
+  const present = Object.entries<StateValue>(state).filter(([, x]) => x !== null);
+  return { step, ...mapTensors(Object.fromEntries(present), detach) } as SavedState<S>;
 };
 
 /** The options of a group as `stateDict()` shows them. */
 export function groupState<H extends object, S extends State<S>>(
-  rule: Rule<H, S>,
+  rule: RuleBase<H, S>,
   group: ParamGroup<H>,
   index: ReadonlyMap<Parameter, number>,
 ): SavedGroup<H> {
@@ -49,11 +44,11 @@ export function groupState<H extends object, S extends State<S>>(
 }
 
 /** The options and the state that a dict holds for some groups. Throws with all that does not fit. */
-export function verify<H extends object, S extends State<S>>(
-  rule: Rule<H, S>,
+export function verify<H extends object, S extends State<S>, C extends State<C>>(
+  rule: RuleBase<H, S> & { readonly begin?: (hyper: H) => C },
   groups: readonly ParamGroup<H>[],
-  dict: OptimizerStateDict<H, S>,
-): { options: H[]; slots: Map<Parameter, Slot<S>> } {
+  dict: OptimizerStateDict<H, S, C>,
+): { options: H[]; slots: Map<Parameter, Slot<S>>; shared: C | null } {
   const op = `${rule.name}.loadStateDict`;
   if (!isStateDict(dict))
     throw new StateDictError(
@@ -84,6 +79,10 @@ export function verify<H extends object, S extends State<S>>(
       slots.set(parameter, slotOf(entry, template, parameter, `state[${numbers[k]}].`, problems));
     }
   }
+  const { shared = null, training } = dict;
+  if (shared !== null) problems.push(...sharedProblems(rule.begin?.(groups[0]!) ?? null, shared));
+  if (training !== undefined && (rule.modes === undefined || typeof training !== "boolean"))
+    problems.push(`training is ${shown(training)}, expected ${rule.modes === undefined ? "nothing" : "true or false"}`);
   const known = new Set(paramGroups.flatMap(({ params }) => params).map(String));
   for (const number of Object.keys(state))
     if (!known.has(number)) problems.push(`state[${number}] belongs to no parameter`);
@@ -93,7 +92,20 @@ export function verify<H extends object, S extends State<S>>(
       `the dict does not fit:\n  ${problems.join("\n  ")}\n`,
       "make the optimizer as it was when the dict was saved, with the same parameters in the same groups",
     );
-  return { options, slots };
+  return { options, slots, shared: shared && mapTensors(shared, detach) };
+}
+
+/** What is wrong with what parameters share, given what they share at the start. */
+function sharedProblems<C extends State<C>>(template: C | null, shared: object): string[] {
+  if (template === null) return ["shared is there, where parameters share nothing"];
+  const problems = unknownNames(shared, template, "shared.");
+  for (const [name, like] of Object.entries<StateValue>(template)) {
+    const value = (shared as Record<string, unknown>)[name];
+    const isRight =
+      like === null ? value !== undefined : Array.isArray(like) ? Array.isArray(value) : typeof value === typeof like;
+    if (!isRight) problems.push(`shared.${name} is ${shown(value)}, expected ${shown(like)} or its like`);
+  }
+  return problems;
 }
 
 /** Whether something has the outline of a state dict; what it holds is not looked at. */
@@ -116,8 +128,8 @@ function slotOf<S extends State<S>>(
   if (!positiveInteger.test(step))
     problems.push(`${prefix}step is ${shown(step)}, expected ${positiveInteger.expected}`);
   problems.push(...unknownNames(values, template, prefix));
-  const state = Object.entries<Tensor | number | null>(template).map(([name, like]) => {
-    const value = (values as Record<string, Tensor | number | undefined>)[name] ?? null;
+  const state = Object.entries<StateValue>(template).map(([name, like]) => {
+    const value = (values as Record<string, StateValue | undefined>)[name] ?? null;
     const expected = expectedAt(value, like, parameter);
     if (expected !== null) problems.push(`${prefix}${name} is ${described(value)}, expected ${expected}`);
     return [name, value instanceof Tensor ? detach(value) : value];
@@ -126,13 +138,13 @@ function slotOf<S extends State<S>>(
 }
 
 /** What should stand in a place where `like` would at the start, or `null` if `value` may stand there. */
-function expectedAt(value: unknown, like: Tensor | number | null, parameter: Parameter): string | null {
+function expectedAt(value: unknown, like: StateValue, parameter: Parameter): string | null {
   if (value === null && like === null) return null;
   if (typeof like === "number") return typeof value === "number" ? null : "a number";
-  const { shape, dtype, backend } = like ?? parameter;
+  const { shape, dtype, backend } = like instanceof Tensor ? like : parameter;
   const fits =
     value instanceof Tensor && show(value.shape) === show(shape) && value.dtype === dtype && value.backend === backend;
-  return fits ? null : described(like ?? parameter);
+  return fits ? null : described(like instanceof Tensor ? like : parameter);
 }
 
 const described = (value: unknown): string =>

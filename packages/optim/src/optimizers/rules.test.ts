@@ -3,7 +3,7 @@ import { Parameter, setBackend, Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, type AdamHyper, AdamW, type Params, SGD, type SGDHyper } from "./index.ts";
+import { Adam, type AdamHyper, AdamW, type Params, SGD, type SGDHyper } from "../index.ts";
 
 // Properties of every per-parameter rule, over random shapes, options and gradients. A new optimizer gets all of them with a line in MAKERS.
 

@@ -1,6 +1,6 @@
 import { ArgumentError, Parameter, Tensor } from "@descent/core";
-import { badValues, nonNegative, optional, reject, shown, unknownNames } from "./checks.ts";
-import type { Rule, State } from "./rule.ts";
+import { badValues, nonNegative, optional, reject, shown, unknownNames } from "../checks.ts";
+import type { RuleBase, State } from "./rule.ts";
 
 /** Parameters, and options of their own. */
 export type GroupOptions<H extends object> = Partial<H> & {
@@ -21,7 +21,7 @@ export type ParamGroup<H extends object> = { -readonly [K in keyof H]: H[K] } & 
 
 /** The groups that `params` describes. Throws where something is wrong with one of them. */
 export function groupsOf<H extends object, S extends State<S>>(
-  rule: Rule<H, S>,
+  rule: RuleBase<H, S>,
   params: Params<H>,
   defaults: H,
 ): ParamGroup<H>[] {
@@ -36,13 +36,13 @@ export function groupsOf<H extends object, S extends State<S>>(
       "the list of parameters is empty",
       "pass module.parameters() of a module that has some; a generator gives them only once",
     );
-  rejectRepeats(rule.name, groups);
+  rejectGroups(rule, groups);
   return groups;
 }
 
 /** One group: its own options over the defaults. */
 export function groupOf<H extends object, S extends State<S>>(
-  rule: Rule<H, S>,
+  rule: RuleBase<H, S>,
   group: GroupOptions<H>,
   defaults: H,
 ): ParamGroup<H> {
@@ -57,14 +57,23 @@ export function groupOf<H extends object, S extends State<S>>(
         `item ${i} of the parameters is ${shown(parameter)}, not a Parameter`,
         "pass module.parameters(), or make one with new Parameter(tensor)",
       );
+  for (const [i, parameter] of (parameters as Parameter[]).entries()) {
+    const problem = rule.accepts?.(parameter) ?? null;
+    if (problem !== null) throw new ArgumentError(rule.name, `item ${i} of the parameters ${problem}`);
+  }
   reject(rule.name, unknownNames(options, hyperNames(rule)));
   const hyper = withDefaults(defaults, options as unknown as Partial<H>);
   reject(rule.name, hyperProblems(rule, hyper));
   return { ...copied(hyper), params: parameters as Parameter[] } as ParamGroup<H>;
 }
 
-/** Throws if a parameter appears in the groups more than once. */
-export function rejectRepeats(op: string, groups: readonly { readonly params: readonly Parameter[] }[]): void {
+/** Throws if a parameter appears in the groups more than once, or if there may be one group only. */
+export function rejectGroups<H extends object, S extends State<S>>(
+  { name: op, oneGroup = false }: RuleBase<H, S> & { readonly oneGroup?: boolean },
+  groups: readonly { readonly params: readonly Parameter[] }[],
+): void {
+  if (oneGroup && groups.length > 1)
+    throw new ArgumentError(op, `${groups.length} parameter groups, where all have the same options`, "pass one list");
   const home = new Map<Parameter, number>();
   for (const [i, { params }] of groups.entries())
     for (const parameter of params) {
@@ -83,14 +92,14 @@ export function rejectRepeats(op: string, groups: readonly { readonly params: re
 const FOR_SCHEDULES = { initialLr: optional(nonNegative) };
 
 /** The names that the options of a group may have, as keys. */
-export const hyperNames = <H extends object, S extends State<S>>({ checks }: Rule<H, S>): object => ({
+export const hyperNames = <H extends object, S extends State<S>>({ checks }: RuleBase<H, S>): object => ({
   ...checks,
   ...FOR_SCHEDULES,
 });
 
 /** Everything that is wrong with the values of a group's options. */
 export function hyperProblems<H extends object, S extends State<S>>(
-  { checks, conflict }: Rule<H, S>,
+  { checks, conflict }: RuleBase<H, S>,
   hyper: H & { readonly initialLr?: number },
   prefix = "",
 ): string[] {

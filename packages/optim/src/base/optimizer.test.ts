@@ -12,7 +12,7 @@ import {
 import "@descent/core/methods";
 import { countingBackend } from "@descent/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, AdamW, nonNegative, Optimizer, type Params, type Rule, SGD, type SGDHyper } from "./index.ts";
+import { Adam, AdamW, nonNegative, Optimizer, type Params, type Rule, SGD, type SGDHyper } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
