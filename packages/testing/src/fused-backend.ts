@@ -347,10 +347,10 @@ const elementwiseProgram: Kernel<(X | number)[], ElementwiseProgram> = (inputs, 
   const made = out.map(make);
   for (const i of tensors[0]!.handle.keys()) {
     const values = tensors.map((x) => x.handle[i]!);
-    const valueOf = (operand = 0): number =>
+    const operandOf = (operand = 0): number =>
       (operand < 0 ? inputs[tensors.length - 1 - operand] : values[operand]) as number;
     for (const { fn, operands } of program.instructions)
-      values.push(WORDS[fn](valueOf(operands[0]), valueOf(operands[1]), valueOf(operands[2])));
+      values.push(WORDS[fn](operandOf(operands[0]), operandOf(operands[1]), operandOf(operands[2])));
     for (const [k, y] of made.entries()) y[i] = values[program.outputs[k]!]!;
   }
   return made;

@@ -89,7 +89,7 @@ function compile(runtime: Runtime, { tensors, instructions, outputs }: Elementwi
       const constants = (values.slice(addresses.length) as F32[]).map((x) => f.let(F32x4.splat(x)));
       f.for(begin.shl(6), end.shl(6), 16, (at) => {
         const made: Lanes[] = [];
-        const valueOf = (i: number): F32x4 => {
+        const operandOf = (i: number): F32x4 => {
           if (i < 0) return constants[-1 - i]!;
           made[i] ??= uses[i] === 1 ? compute(i) : f.let<Lanes>(compute(i));
           return made[i] as F32x4;
@@ -105,14 +105,14 @@ function compile(runtime: Runtime, { tensors, instructions, outputs }: Elementwi
               : null;
           const factors = fn === "add" || fn === "sub" ? product(b) : null;
           if (factors !== null) {
-            const [x, y, z] = [valueOf(factors[0]!), valueOf(factors[1]!), valueOf(a)];
+            const [x, y, z] = [operandOf(factors[0]!), operandOf(factors[1]!), operandOf(a)];
             return fn === "add" ? f.madd(x, y, z) : f.nmadd(x, y, z);
           }
           const others = fn === "add" ? product(a) : null;
-          if (others !== null) return f.madd(valueOf(others[0]!), valueOf(others[1]!), valueOf(b));
-          return WORDS[fn](f, ...(operands.map(valueOf) as [F32x4, F32x4, F32x4]));
+          if (others !== null) return f.madd(operandOf(others[0]!), operandOf(others[1]!), operandOf(b));
+          return WORDS[fn](f, ...(operands.map(operandOf) as [F32x4, F32x4, F32x4]));
         };
-        for (const [k, i] of outputs.entries()) f.store(pointers[tensors + k]!.add(at), valueOf(i));
+        for (const [k, i] of outputs.entries()) f.store(pointers[tensors + k]!.add(at), operandOf(i));
       });
     }),
   ).program;

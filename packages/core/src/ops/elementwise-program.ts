@@ -59,9 +59,9 @@ export const elementwiseProgram = composite<readonly Input[], ElementwiseProgram
   },
   decompose: (inputs, { tensors, instructions, outputs }) => {
     const values = inputs.slice(0, tensors) as Tensor[];
-    const valueOf = (i: number): Scalar => (i >= 0 ? values[i]! : (inputs[tensors - 1 - i] as number));
+    const operandOf = (i: number): Scalar => (i >= 0 ? values[i]! : (inputs[tensors - 1 - i] as number));
     for (const { fn, operands } of instructions)
-      values.push((OPS[fn] as (...operands: Scalar[]) => Tensor)(...operands.map(valueOf)));
+      values.push((OPS[fn] as (...operands: Scalar[]) => Tensor)(...operands.map(operandOf)));
     return outputs.map((i) => values[i]!);
   },
 });
