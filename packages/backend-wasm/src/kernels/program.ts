@@ -16,13 +16,19 @@ const pair = (fn: Parameters<typeof lanewise>[0]): Word => {
   const { of } = lanewise(fn, "float32")!;
   return (_, a, b) => of(a, b);
 };
+/** Of what looks at its operands several times. */
+const extreme = (fn: "maximum" | "minimum"): Word => {
+  const of = pair(fn);
+  return (f, a, b, c) => of(f, f.let(a), b, c);
+};
 
 const WORDS: Record<ProgramFn, Word> = {
   neg: (_, x) => x.neg(),
   abs: (_, x) => x.abs(),
   sqrt: (_, x) => x.sqrt(),
   // One with the sign bit of x, but for zeros and NaN.
-  sign: (f, x) => {
+  sign: (f, lanes) => {
+    const x = f.let(lanes);
     const zero = f.f32x4(0);
     const one = x.asI32x4().and(f.f32x4(-0).asI32x4()).or(f.f32x4(1).asI32x4());
     return x.lt(zero).or(x.gt(zero)).and(one).asF32x4();
@@ -31,8 +37,8 @@ const WORDS: Record<ProgramFn, Word> = {
   sub: pair("sub"),
   mul: pair("mul"),
   div: pair("div"),
-  maximum: pair("maximum"),
-  minimum: pair("minimum"),
+  maximum: extreme("maximum"),
+  minimum: extreme("minimum"),
   eq: pair("eq"),
   gt: pair("gt"),
   ge: pair("ge"),

@@ -53,7 +53,6 @@ export class EachMover<H extends object, S extends State<S>> {
    * Parameter by parameter, so that old values are freed as soon as there are new ones, and the largest first: what does not fit into the
    * memory of the device fails before anything has moved.
    */
-  // biome-ignore lint/correctness/useYield: nothing is read on the way.
   *move(groups: readonly ParamGroup<H>[], closure: (() => Tensor) | undefined): Reading<Tensor | undefined> {
     const loss = closure && enableGrad(closure);
     noGrad(() => this.#move(groups));

@@ -12,7 +12,7 @@ import {
   zerosLike,
 } from "@descent/core";
 import { shown } from "../checks.ts";
-import type { Evaluate, Evaluation, JointRule, Member, Steps } from "./joint-rule.ts";
+import type { Evaluate, Evaluation, JointRule, Member } from "./joint-rule.ts";
 import type { ParamGroup } from "./param-groups.ts";
 import { mapTensors, type State } from "./rule.ts";
 import type { Shared, Slots } from "./slots.ts";
@@ -93,7 +93,7 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
 }
 
 /** Evaluates the closure of a step with other values in the place of the parameters'. */
-class Evaluator<H extends object> {
+class Evaluator {
   readonly #name: string;
   readonly #kind: "backward" | "loss" | undefined;
   readonly #parameters: readonly Parameter[];

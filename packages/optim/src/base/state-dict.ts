@@ -1,7 +1,7 @@
 import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
 import { positiveInteger, shown, unknownNames } from "../checks.ts";
 import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
-import { isTensors, mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
+import { mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
 import type { Slot } from "./slots.ts";
 
 /** The saved state of one parameter; what there is none of yet is left out. */
