@@ -6,7 +6,7 @@ const page = readFileSync(new URL("pytorch-to-descent.md", import.meta.url), "ut
 
 /** What backends and ops are made with, which has no counterpart in PyTorch; `docs/architecture.md` tells of it. */
 const FOR_BUILDERS =
-  "Pager Storage allocate broadcastShapes broadcastStrides bytesPerElement cast checkIndex composite dtypeOf floating getBackend hostArray isArrayOf isFloat keep normalizeAxes normalizeAxis padZeros peekGrad primitive promote promoteNumber reducedShape reluGrad replaceGrad sameDType sameShape setLocator show sizeOf standardNormal stridesOf threefry toFloat uniform24 uniform53 linearRelu col2im im2col convolution transposedConvolution avgPool maxPool maxPoolIndices".split(
+  "Pager Storage Workspace allocate broadcastShapes broadcastStrides bytesPerElement cast checkIndex composite dtypeOf elementwiseProgram floating getBackend hostArray isArrayOf isFloat keep normalizeAxes normalizeAxis padZeros peekGrad primitive promote promoteNumber reducedShape reluGrad replaceGrad sameDType sameShape setLocator show sizeOf standardNormal stridesOf threefry toFloat uniform24 uniform53 linearRelu col2im im2col convolution transposedConvolution avgPool maxPool maxPoolIndices".split(
     " ",
   );
 const { nn, optim, data, linalg, autograd } = descent;

@@ -41,11 +41,11 @@ const sampled = (name: string, c: OpCase): Call[] =>
 const reachedInputs = (calls: readonly Call[]): Set<number> =>
   new Set(calls.flatMap(({ inputs }) => inputs.flatMap((edge, i) => (edge === null ? [] : [i]))));
 
-/** Whether an input was a number or an index in all calls, which never have a gradient. */
+/** Whether an input was a number or an index in all calls that had it, which never have a gradient. */
 const isDiscrete = (calls: readonly Call[], input: number): boolean =>
-  calls.every(({ savedInputs }) => {
+  calls.every(({ inputs, savedInputs }) => {
     const x = savedInputs[input];
-    return x === undefined || typeof x === "number" || (x !== null && !isFloat(x.dtype));
+    return input >= inputs.length || typeof x === "number" || (x != null && !isFloat(x.dtype));
   });
 
 describe("the gate", () => {
