@@ -25,6 +25,8 @@ export const positive = number("a number > 0", (value) => value > 0 && value < N
 export const count = number("an integer ≥ 0", (value) => Number.isInteger(value) && value >= 0);
 /** 1, 2, 3, … */
 export const positiveInteger = number("an integer ≥ 1", (value) => Number.isInteger(value) && value >= 1);
+/** A share: 0, 1 or between. */
+export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
 /** The decay rates of two moving averages. */

@@ -25,8 +25,26 @@ export { betas, type Check, type Checks, finite, flag, nonNegative, positive } f
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from "./clip.ts";
 export { CosineAnnealingLR, type CosineAnnealingLROptions, cosineAnnealing } from "./cosine-annealing-lr.ts";
 export { LambdaLR, type LambdaLROptions, type LrLambda, scaled } from "./lambda-lr.ts";
+export { Adadelta, type AdadeltaHyper, type AdadeltaState, adadeltaRule } from "./optimizers/adadelta.ts";
+export { Adagrad, type AdagradHyper, type AdagradState, adagradRule } from "./optimizers/adagrad.ts";
 export { Adam, type AdamHyper, type AdamState, adamRule } from "./optimizers/adam.ts";
+export { Adamax, type AdamaxHyper, type AdamaxState, adamaxRule } from "./optimizers/adamax.ts";
 export { AdamW, adamWRule } from "./optimizers/adamw.ts";
+export {
+  AdamWScheduleFree,
+  type AdamWScheduleFreeHyper,
+  type AdamWScheduleFreeState,
+  adamWScheduleFreeRule,
+} from "./optimizers/adamw-schedule-free.ts";
+export { ASGD, type ASGDHyper, type ASGDState, asgdRule } from "./optimizers/asgd.ts";
+export { COCOB, type COCOBHyper, type COCOBState, cocobRule } from "./optimizers/cocob.ts";
+export { Lion, type LionHyper, type LionState, lionRule } from "./optimizers/lion.ts";
+export { NAdam, type NAdamHyper, type NAdamState, nadamRule } from "./optimizers/nadam.ts";
+export { RAdam, type RAdamHyper, type RAdamState, radamRule } from "./optimizers/radam.ts";
+export { RMSprop, type RMSpropHyper, type RMSpropState, rmspropRule } from "./optimizers/rmsprop.ts";
+export { Rprop, type RpropHyper, type RpropState, rpropRule } from "./optimizers/rprop.ts";
+export type { ScheduleFreeHyper, ScheduleFreeState } from "./optimizers/schedule-free.ts";
 export { SGD, type SGDHyper, type SGDState, sgdRule } from "./optimizers/sgd.ts";
+export { SGDScheduleFree, type SGDScheduleFreeHyper, sgdScheduleFreeRule } from "./optimizers/sgd-schedule-free.ts";
 export { type AnyOptimizer, type Schedule, ScheduleLR, type ScheduleStateDict } from "./schedule.ts";
 export { StepLR, type StepLROptions, stepDecay } from "./step-lr.ts";

@@ -1,6 +1,6 @@
 """Make the golden files beside this script again from PyTorch.
 
-    pip install "torch==2.15.*" numpy
+    pip install "torch==2.15.*" numpy parameterfree prodigyopt pytorch_optimizer schedulefree
     python generate.py           # compute every case anew and rewrite the files
     python generate.py --check   # compare with the files; exit 1 where a number is beyond tolerance
 
@@ -11,6 +11,7 @@ hand with what it gives alone, and a run of this script fills in the answers. RE
 """
 
 import argparse
+import importlib
 import json
 import math
 import re
@@ -175,21 +176,41 @@ def losses(case):
     return {"output": encode(output), "inputGrad": gradient(input)}
 
 
-# --- optimizers.json --------------------------------------------------------------------------------------
+# --- optimizers.json and optimizers-beyond-torch.json ------------------------------------------------------
+
+# Where the optimizers are that PyTorch does not have.
+PACKAGES = {
+    "COCOB": "parameterfree",
+    "Lion": "pytorch_optimizer",
+    "Prodigy": "prodigyopt",
+    "SGDScheduleFree": "schedulefree",
+    "AdamWScheduleFree": "schedulefree",
+}
 
 
 def optimizers(case):
+    name = case["optimizer"].partition(" ")[0]
+    if name == "SLS":  # its authors have no package: the cases are kept as they are
+        return {}
     parameters = [leaf(tensor) for tensor in case["params"]]
-    groups = [{"params": [parameter], "lr": lr} for parameter, lr in zip(parameters, case["groupLrs"])]
-    optimizer = getattr(torch.optim, case["optimizer"])(groups, **keywords(case["options"]))
+    groups = parameters
+    if "groupLrs" in case:
+        groups = [{"params": [parameter], "lr": lr} for parameter, lr in zip(parameters, case["groupLrs"])]
+    home = importlib.import_module(PACKAGES.get(name, "torch.optim"))
+    optimizer = getattr(home, name)(groups, **keywords(case["options"]))
+    if hasattr(optimizer, "train"):
+        optimizer.train()
     trajectory = []
     for gradients in case["grads"]:
         for parameter, tensor in zip(parameters, gradients):
             parameter.grad = tensor and decode(tensor)
         optimizer.step()
         trajectory.append([encode(parameter) for parameter in parameters])
-    if case["optimizer"] == "ASGD":
-        return {"trajectory": trajectory, "averaged": [encode(optimizer.state[p]["ax"]) for p in parameters]}
+    if name == "ASGD":
+        return {"trajectory": trajectory, "averaged": [encode(optimizer.state[p].get("ax", p)) for p in parameters]}
+    if "ScheduleFree" in name:
+        optimizer.eval()
+        return {"trajectory": trajectory, "averaged": [encode(parameter) for parameter in parameters]}
     return {"trajectory": trajectory}
 
 
@@ -350,6 +371,7 @@ FILES = {
     "loss-edges": losses,
     "loss-options": losses,
     "optimizers": optimizers,
+    "optimizers-beyond-torch": optimizers,
     "schedulers": schedulers,
     "training": training,
     "printing": printing,
@@ -393,7 +415,7 @@ def check(file, golden, answers):
     for number, (case, answer) in enumerate(zip(golden["cases"], answers)):
         found = list(deviations({name: case.get(name) for name in answer}, answer))
         beyond = [(path, deviation) for path, deviation in found if deviation > tolerance(file, case, path)]
-        largest = max(largest, *(deviation for _, deviation in found))
+        largest = max([largest, *(deviation for _, deviation in found)])
         if beyond:
             good = False
             name = next(iter(case.values()))
@@ -404,7 +426,8 @@ def check(file, golden, answers):
 
 
 def write(file, golden, answers):
-    golden["source"] = f"PyTorch {torch.__version__.partition('+')[0]}"
+    if golden["source"].startswith("PyTorch "):
+        golden["source"] = f"PyTorch {torch.__version__.partition('+')[0]}"
     golden["cases"] = [case | answer for case, answer in zip(golden["cases"], answers)]
     (HERE / f"{file}.json").write_text(json.dumps(golden, separators=(",", ":"), allow_nan=False))
     print(f"{file}: {len(answers)} cases written")

@@ -80,7 +80,7 @@ export const isTensors = (x: unknown): x is readonly Tensor[] => Array.isArray(x
 export function penalized<X extends Elements>(
   p: X,
   g: X,
-  { maximize, weightDecay }: { readonly maximize: boolean; readonly weightDecay: number },
+  { maximize = false, weightDecay }: { readonly maximize?: boolean; readonly weightDecay: number },
 ): X {
   const downhill = maximize ? g.neg() : g;
   return (weightDecay === 0 ? downhill : downhill.add(p.mul(weightDecay))) as X;
