@@ -42,6 +42,7 @@ function torch(threads: number, python: string | null, ...args: readonly string[
 export const PEERS = {
   torch: ({ threads, python }) => torch(threads, python),
   "torch-tuned": ({ threads, python }) => torch(threads, python, "tuned"),
+  "torch-foreach": ({ threads, python }) => torch(threads, python, "foreach"),
   "tfjs-wasm": () => node("peers/tfjs.mjs", installed("tfjs"), "wasm"),
   // The gradient of its convolutions takes minutes.
   "tfjs-cpu": () => ({ ...node("peers/tfjs.mjs", installed("tfjs"), "cpu"), patience: 10 }),
@@ -55,6 +56,7 @@ export type PeerName = keyof typeof PEERS;
 export const ABOUT: Readonly<Record<PeerName, string>> = {
   torch: "PyTorch, as its documentation is written",
   "torch-tuned": "PyTorch with images channels last and fused optimizers",
+  "torch-foreach": "PyTorch with optimizers that take all tensors at once",
   "tfjs-wasm": "TensorFlow.js, WebAssembly; has no gradient of convolutions",
   "tfjs-cpu": "TensorFlow.js, plain JavaScript",
   "jax-js": "jax-js, WebAssembly; eager or compiled, whichever is faster",

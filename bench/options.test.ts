@@ -42,7 +42,7 @@ describe("parseOptions", () => {
 
   test("knows who all are", () => {
     const { against, named } = parse("--against all");
-    expect(against).toEqual(["torch", "torch-tuned", "tfjs-wasm", "tfjs-cpu", "jax-js", "js-pytorch"]);
+    expect(against).toEqual(["torch", "torch-tuned", "torch-foreach", "tfjs-wasm", "tfjs-cpu", "jax-js", "js-pytorch"]);
     expect(named).toBe(false);
   });
 
@@ -50,7 +50,7 @@ describe("parseOptions", () => {
     ["lenett", "there is no workload lenett\n\nWorkloads, by name or by group:\n\n gemm\n  gemm-64 "],
     [
       "--against pytorch",
-      '--against takes torch, torch-tuned, tfjs-wasm, tfjs-cpu, jax-js, js-pytorch or all, got "pytorch"',
+      '--against takes torch, torch-tuned, torch-foreach, tfjs-wasm, tfjs-cpu, jax-js, js-pytorch or all, got "pytorch"',
     ],
     ["--backend abacus", /^--backend must be one of wasm, cpu, got "abacus"$/],
     ["--threads 0", '--threads must be an integer of at least 1, got "0"'],

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { select } from "../workloads/index.ts";
 import { conv, XOR } from "../workloads/networks.ts";
-import type { Task, TrainingStep } from "../workloads/task.ts";
+import type { RuleName, Task, TrainingStep } from "../workloads/task.ts";
 import { KERNELS } from "./kernels.ts";
-import { make } from "./tasks.ts";
+import { make, OPTIMIZERS } from "./tasks.ts";
 
 const IMAGES = [2, 3, 4, 4];
 const xor: TrainingStep = { network: XOR, input: [4, 2], loss: "mse", outputs: 1, rule: "adam" };
@@ -42,7 +42,7 @@ const TASKS: readonly Task[] = [
       return { kind: "kernel", op, input, backward } as const;
     }),
   ]),
-  ...(["sgd", "momentum", "adam"] as const).map((rule) => ({ kind: "step", rule, tensors: 2, size: 3 }) as const),
+  ...(Object.keys(OPTIMIZERS) as RuleName[]).map((rule) => ({ kind: "step", rule, tensors: 2, size: 3 }) as const),
 ];
 
 test.each(TASKS)("descent can be called again and again: $kind $op", (task) => {

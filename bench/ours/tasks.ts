@@ -52,7 +52,7 @@ export function make(task: Task): Call {
     case "step": {
       const parameters = Array.from({ length: task.tensors }, () => new Parameter(randn([task.size])));
       for (const parameter of parameters) parameter.grad = randn([task.size]);
-      const optimizer = optimizerOf(task.rule, parameters);
+      const optimizer = OPTIMIZERS[task.rule](parameters);
       return () => optimizer.step();
     }
   }
@@ -81,15 +81,27 @@ function pass(forward: (x: Tensor) => Tensor, x: Tensor, parameters: readonly Te
   };
 }
 
-function optimizerOf(rule: RuleName, parameters: Parameter[]): { step(): void; zeroGrad(): void } {
-  if (rule === "adam") return new optim.Adam(parameters);
-  return new optim.SGD(parameters, { lr: 0.01, momentum: rule === "momentum" ? 0.9 : 0 });
-}
+/** Every rule with its optimizer; a test walks through them. */
+export const OPTIMIZERS: Readonly<Record<RuleName, (parameters: Parameter[]) => { step(): void; zeroGrad(): void }>> = {
+  sgd: (parameters) => new optim.SGD(parameters, { lr: 0.01 }),
+  momentum: (parameters) => new optim.SGD(parameters, { lr: 0.01, momentum: 0.9 }),
+  adagrad: (parameters) => new optim.Adagrad(parameters),
+  adadelta: (parameters) => new optim.Adadelta(parameters),
+  rmsprop: (parameters) => new optim.RMSprop(parameters),
+  rprop: (parameters) => new optim.Rprop(parameters),
+  adam: (parameters) => new optim.Adam(parameters),
+  amsgrad: (parameters) => new optim.Adam(parameters, { amsgrad: true }),
+  adamw: (parameters) => new optim.AdamW(parameters),
+  adamax: (parameters) => new optim.Adamax(parameters),
+  nadam: (parameters) => new optim.NAdam(parameters),
+  radam: (parameters) => new optim.RAdam(parameters),
+  asgd: (parameters) => new optim.ASGD(parameters),
+};
 
 function training({ network: layers, input, loss, outputs, rule }: TrainingStep): Call {
   const model = network(layers);
   const criterion = loss === "mse" ? new nn.MSELoss() : new nn.CrossEntropyLoss();
-  const optimizer = optimizerOf(rule, model.parameters());
+  const optimizer = OPTIMIZERS[rule](model.parameters());
   const x = randn(input);
   const y = loss === "mse" ? randn([input[0]!, outputs]) : labels(input[0]!, outputs);
   return () => {

@@ -1,4 +1,4 @@
-"""PyTorch as a contender: python torch.py THREADS [tuned]. Speaks the protocol of bench/protocol/messages.ts."""
+"""PyTorch as a contender: python torch.py THREADS [tuned | foreach]. Speaks the protocol of bench/protocol/messages.ts."""
 
 import sys
 
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 THREADS = int(sys.argv[1])
 # Images with the channels last, and optimizers as one kernel: what PyTorch's tuning guide recommends.
 TUNED = "tuned" in sys.argv[2:]
+FOREACH = "foreach" in sys.argv[2:]
 
 torch.set_num_threads(THREADS)
 torch.manual_seed(0)
@@ -72,11 +73,27 @@ def network(layers):
     return model.to(memory_format=torch.channels_last) if TUNED else model
 
 
+RULES = {
+    "sgd": ("SGD", {"lr": 0.01}),
+    "momentum": ("SGD", {"lr": 0.01, "momentum": 0.9}),
+    "amsgrad": ("Adam", {"amsgrad": True}),
+    "rmsprop": ("RMSprop", {}),
+    "adamw": ("AdamW", {}),
+    "nadam": ("NAdam", {}),
+    "radam": ("RAdam", {}),
+    "asgd": ("ASGD", {}),
+}
+# What PyTorch has in one kernel on a CPU.
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
+
+
 def optimizer(rule, parameters):
-    fused = {"fused": True} if TUNED else {}
-    if rule == "adam":
-        return torch.optim.Adam(parameters, **fused)
-    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9 if rule == "momentum" else 0, **fused)
+    name, options = RULES.get(rule, (rule.capitalize(), {}))
+    if FOREACH:
+        options = {**options, "foreach": True}
+    elif TUNED and name in FUSED:
+        options = {**options, "fused": True}
+    return getattr(torch.optim, name)(parameters, **options)
 
 
 def labels(n, classes):
@@ -237,7 +254,7 @@ call = None
 send(
     {
         "library": f"PyTorch {torch.__version__.split('+')[0]}",
-        "runtime": f"Python {platform.python_version()}" + (", channels last, fused optimizers" if TUNED else ""),
+        "runtime": f"Python {platform.python_version()}" + (", channels last, fused optimizers" if TUNED else ", foreach optimizers" if FOREACH else ""),
         "threads": torch.get_num_threads(),
     }
 )

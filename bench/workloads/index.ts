@@ -1,7 +1,7 @@
 import { conv, LENET, mlp, RESNET20, XOR } from "./networks.ts";
 import type { ElementwiseName, KernelName, Layer, RuleName, Shape, Task, TrainingStep } from "./task.ts";
 
-export const GROUPS = ["gemm", "elementwise", "overhead", "training", "conv", "kernels"] as const;
+export const GROUPS = ["gemm", "elementwise", "overhead", "training", "conv", "kernels", "optimizers"] as const;
 type Group = (typeof GROUPS)[number];
 
 /** A task with a name on the command line. It is printed under the first of its groups. */
@@ -70,7 +70,7 @@ const kernel = (name: string, op: KernelName, input: Shape): Workload[] =>
 const optimizer = (name: string, what: string, rule: RuleName): Workload => ({
   name,
   what: `${what} step of 4 tensors of 2¹⁸ elements`,
-  groups: ["kernels"],
+  groups: ["optimizers"],
   task: { kind: "step", rule, tensors: 4, size: 1 << 18 },
 });
 
@@ -133,7 +133,17 @@ const WORKLOADS: readonly Workload[] = [
   ...kernel("dropout", "dropout", ROWS),
   optimizer("sgd-1M", "SGD", "sgd"),
   optimizer("momentum-1M", "SGD with momentum", "momentum"),
+  optimizer("adagrad-1M", "Adagrad", "adagrad"),
+  optimizer("adadelta-1M", "Adadelta", "adadelta"),
+  optimizer("rmsprop-1M", "RMSprop", "rmsprop"),
+  optimizer("rprop-1M", "Rprop", "rprop"),
   optimizer("adam-1M", "Adam", "adam"),
+  optimizer("amsgrad-1M", "AMSGrad", "amsgrad"),
+  optimizer("adamw-1M", "AdamW", "adamw"),
+  optimizer("adamax-1M", "Adamax", "adamax"),
+  optimizer("nadam-1M", "NAdam", "nadam"),
+  optimizer("radam-1M", "RAdam", "radam"),
+  optimizer("asgd-1M", "ASGD", "asgd"),
 ];
 
 /** The workloads that names and groups stand for, in the order of the table; all of them for no name. */

@@ -45,8 +45,21 @@ export type KernelName =
   | "mse"
   | "dropout";
 
-/** SGD has lr 0.01, its momentum is 0.9; Adam has lr 0.001. */
-export type RuleName = "sgd" | "momentum" | "adam";
+/** SGD has lr 0.01, its momentum is 0.9; the others have PyTorch's defaults. */
+export type RuleName =
+  | "sgd"
+  | "momentum"
+  | "adagrad"
+  | "adadelta"
+  | "rmsprop"
+  | "rprop"
+  | "adam"
+  | "amsgrad"
+  | "adamw"
+  | "adamax"
+  | "nadam"
+  | "radam"
+  | "asgd";
 
 /** Forward, backward and optimizer step on one batch. */
 export interface TrainingStep {
