@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const PROGRAM = `
 import { nn, optim, tensor } from "descent";
+import { booth } from "descent/test-functions";
 
 const x = tensor([[1], [2], [3]]);
 const model = new nn.Linear(1, 1);
@@ -19,6 +20,7 @@ const losses = Array.from({ length: 20 }, () => {
   optimizer.step();
   return loss.item();
 });
+if (booth.f(tensor([1, 3])).item() !== 0) throw new Error("booth");
 if (!(losses[19]! < losses[0]!)) throw new Error(\`did not learn: \${losses}\`);
 `;
 

@@ -3,7 +3,7 @@ import { Parameter, setBackend, type Tensor, tensor, zeros } from "@descent/core
 import "@descent/core/methods";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { clipGradNorm, clipGradValue } from "./index.ts";
+import { clipGradNorm, clipGradValue } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 

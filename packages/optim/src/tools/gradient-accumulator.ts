@@ -1,0 +1,71 @@
+import { noGrad, peekGrad, replaceGrad, scope, type Tensor } from "@descent/core";
+import "@descent/core/methods";
+import { optional, positiveInteger } from "../checks.ts";
+import { callable, type Stepping, settled } from "./arguments.ts";
+
+/** Options of `GradientAccumulator`. */
+export interface GradientAccumulatorOptions {
+  /** After how many losses the optimizer makes a step. */
+  readonly steps: number;
+  /** Is called before every step of the optimizer, when the gradients are complete: the place to clip them. */
+  readonly beforeStep?: (() => void) | undefined;
+}
+
+/**
+ * Makes one step of an optimizer from several micro-batches: where losses are means over batches of one size, the step is that of the
+ * one large batch.
+ */
+export class GradientAccumulator {
+  readonly #optimizer: Stepping;
+  readonly #options: GradientAccumulatorOptions;
+  #pending = 0;
+
+  constructor(optimizer: Stepping, options: GradientAccumulatorOptions) {
+    this.#optimizer = optimizer;
+    this.#options = settled<GradientAccumulatorOptions>("GradientAccumulator", options, options, {
+      steps: positiveInteger,
+      beforeStep: optional(callable),
+    });
+  }
+
+  /** The number of losses since the last step of the optimizer. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /**
+   * Adds the gradient of a loss, and with every `steps`-th one lets the optimizer step: then it returns true.
+   *
+   * The gradients of a step are forgotten when the next loss comes, not before.
+   */
+  step(loss: Tensor): boolean {
+    if (this.#pending === 0) this.#optimizer.zeroGrad();
+    scope(() => loss.div(this.#options.steps).backward());
+    this.#pending++;
+    return this.#pending >= this.#options.steps && this.flush();
+  }
+
+  /** Steps with what has come in since the last step, as at the end of an epoch: their mean counts, however many they are. */
+  flush(): boolean {
+    if (this.#pending === 0) return false;
+    const { steps, beforeStep } = this.#options;
+    if (this.#pending !== steps) this.#scale(steps / this.#pending);
+    // First, so that gradients are not scaled twice where a step fails: `optimizer.step()` may repeat it.
+    this.#pending = 0;
+    beforeStep?.();
+    this.#optimizer.step();
+    return true;
+  }
+
+  #scale(factor: number): void {
+    for (const { params } of this.#optimizer.paramGroups)
+      for (const p of params) {
+        const g = peekGrad(p);
+        if (g !== null)
+          replaceGrad(
+            p,
+            noGrad(() => g.mul(factor)),
+          );
+      }
+  }
+}
