@@ -2,7 +2,17 @@ import { Parameter, scope, setBackend, tensor } from "@descent/core";
 import "@descent/core/methods";
 import { type CountingBackend, countingBackend } from "@descent/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, type AdamHyper, AdamW, clipGradNorm, clipGradValue, type Params, SGD, type SGDHyper } from "../index.ts";
+import {
+  Adam,
+  type AdamHyper,
+  AdamW,
+  clipGradAdaptive,
+  clipGradNorm,
+  clipGradValue,
+  type Params,
+  SGD,
+  type SGDHyper,
+} from "../index.ts";
 
 let backend: CountingBackend;
 beforeEach(() => {
@@ -35,6 +45,7 @@ describe.each(Object.keys(MAKERS) as (keyof typeof MAKERS)[])("%s", (name) => {
       p.mul(p).sum().add(q.mul(2).mul(q).sum()).backward();
       clipGradNorm(parameters, 1);
       clipGradValue(parameters, 0.5);
+      clipGradAdaptive(parameters);
       optimizer.step();
     });
 

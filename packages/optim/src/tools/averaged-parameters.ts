@@ -84,9 +84,11 @@ export class AveragedParameters {
 
   /** Exchanges averages and present values; a second time, it gives back what was there, to the bit. Until then nothing else is possible. */
   swap(): void {
-    const live = this.#parameters.map(owned);
-    for (const [i, p] of this.#parameters.entries()) p.assign(this.#averages[i]!);
-    this.#replace(live);
+    scope(() => {
+      const live = this.#parameters.map(detach);
+      for (const [i, p] of this.#parameters.entries()) p.assign(this.#averages[i]!);
+      this.#replace(live);
+    });
     this.#isSwapped = !this.#isSwapped;
   }
 
@@ -108,8 +110,9 @@ export class AveragedParameters {
   }
 
   /** Takes over what `stateDict()` gave. Throws with all that does not fit, before anything changes. */
-  loadStateDict({ nAveraged, averages }: AveragedParametersStateDict): void {
+  loadStateDict(dict: AveragedParametersStateDict): void {
     this.#rejectSwapped("loadStateDict");
+    const { nAveraged, averages } = dict;
     const problems = Array.isArray(averages) ? misfits(averages, this.#averages) : ["averages is no list"];
     if (!count.test(nAveraged)) problems.push(`nAveraged is ${shown(nAveraged)}, expected ${count.expected}`);
     if (problems.length > 0)

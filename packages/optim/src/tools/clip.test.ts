@@ -3,7 +3,7 @@ import { Parameter, setBackend, type Tensor, tensor, zeros } from "@descent/core
 import "@descent/core/methods";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { clipGradNorm, clipGradValue } from "../index.ts";
+import { clipGradAdaptive, clipGradNorm, clipGradsWithNorm, clipGradValue, getTotalNorm } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
@@ -98,6 +98,87 @@ describe("clipGradNorm", () => {
     setBackend(deferred);
     expect(() => clipGradNorm([graded(3, 4)], 1)).not.toThrow();
     expect(() => clipGradValue([graded(3, 4)], 1)).not.toThrow();
+    expect(() => clipGradAdaptive([graded(3, 4)])).not.toThrow();
+    expect(() => clipGradNorm([graded(3, 4)], 1, { errorIfNonfinite: true })).toThrow("computes asynchronously");
+  });
+});
+
+describe("getTotalNorm and clipGradsWithNorm", () => {
+  test("together are clipGradNorm", () => {
+    fc.assert(
+      fc.property(lists, order, fc.constantFrom(0, 0.5, 4, 1000), (grads, normType, maxNorm) => {
+        const [one, two] = [0, 1].map(() => grads.map((g) => graded(...g))) as [Parameter[], Parameter[]];
+        const expected = clipGradNorm(one, maxNorm, { normType });
+        const total = getTotalNorm(
+          two.map((p) => p.grad!),
+          { normType },
+        );
+        clipGradsWithNorm(two, maxNorm, total);
+        expect(total.item()).toBe(expected.item());
+        expect(gradients(two)).toEqual(gradients(one));
+      }),
+    );
+  });
+
+  test("take a norm that was taken elsewhere, over more", () => {
+    const p = graded(3, -4);
+    clipGradsWithNorm(p, 1, tensor(10));
+    expect(gradients([p])[0]![0]).toBeCloseTo(0.3, 6);
+    expect(getTotalNorm(tensor([3, 4])).item()).toBe(5);
+    expect(getTotalNorm([]).item()).toBe(0);
+    expect(getTotalNorm([tensor([1, 2], { requiresGrad: true })]).requiresGrad).toBe(false);
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("reject %s where they are asked to, and change nothing", (bad) => {
+    const p = graded(bad, 1);
+    const options = { errorIfNonfinite: true };
+    const remedy = "look for what made it, or leave errorIfNonfinite out";
+    expect(() => clipGradNorm(p, 1, options)).toThrow(`clipGradNorm: the norm is ${bad}; ${remedy}`);
+    expect(() => getTotalNorm([p.grad!], options)).toThrow(`getTotalNorm: the norm is ${bad}; ${remedy}`);
+    expect(gradients([p])).toEqual([[bad, 1]]);
+    expect(clipGradNorm(graded(3, 4), 1, options).item()).toBe(5);
+  });
+});
+
+describe("clipGradAdaptive", () => {
+  const layer = (weights: number[][], grads: number[][]): Parameter => {
+    const p = new Parameter(tensor(weights));
+    p.grad = tensor(grads);
+    return p;
+  };
+  const rows = fc.array(fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: -16, max: 16 }).map((i) => i / 8))), {
+    minLength: 1,
+    maxLength: 4,
+  });
+
+  test("limits the gradient of each unit to a fraction of the norm of its weights", () => {
+    fc.assert(
+      fc.property(rows, fc.constantFrom(0, 0.01, 0.5, 10), fc.constantFrom(1e-3, 1), (units, clipFactor, eps) => {
+        const p = layer(
+          units.map(([a, b]) => [a!, b!]),
+          units.map(([, , c, d]) => [c!, d!]),
+        );
+        clipGradAdaptive(p, { clipFactor, eps });
+        for (const [i, [a, b, c, d]] of units.entries()) {
+          const limit = clipFactor * Math.max(Math.hypot(a!, b!), eps);
+          const scale = Math.min(1, limit / Math.max(Math.hypot(c!, d!), 1e-6));
+          const clipped = p.grad!.at(i).toArray<number[]>();
+          if (scale === 1) expect(clipped).toEqual([c, d]);
+          else for (const [k, x] of [c!, d!].entries()) expect(clipped[k]).toBeCloseTo(x * scale, 5);
+        }
+      }),
+    );
+  });
+
+  test("takes vectors whole, kernels by their first axis, and lets weights of 0 move by default", () => {
+    const bias = graded(3, 4);
+    const kernel = new Parameter(zeros([2, 2, 1, 2]).add(1));
+    kernel.grad = tensor([8, 8, 8, 8, 1e-3, 1e-3, 1e-3, 1e-3]).reshape([2, 2, 1, 2]);
+    clipGradAdaptive([bias, kernel]);
+    expect(gradients([bias])[0]).toEqual([expect.closeTo(6e-6, 9), expect.closeTo(8e-6, 9)]);
+    const [clipped, kept] = [kernel.grad!.at(0), kernel.grad!.at(1)];
+    expect(clipped.flatten().toArray()).toEqual([0.01, 0.01, 0.01, 0.01].map((x) => expect.closeTo(x, 7)));
+    expect(kept.flatten().toArray()).toEqual(tensor([1e-3, 1e-3, 1e-3, 1e-3]).toArray());
   });
 });
 
@@ -124,6 +205,15 @@ test.each<[string, (p: Parameter) => unknown]>([
   ["clipGradNorm: maxNorm is -1, expected a number ≥ 0", (p) => clipGradNorm([p], -1)],
   ["clipGradNorm: maxNorm is NaN, expected a number ≥ 0", (p) => clipGradNorm([p], Number.NaN)],
   ["clipGradNorm: normType is 0, expected a number > 0", (p) => clipGradNorm([p], 1, { normType: 0 })],
+  ["clipGradNorm: p is unknown (known: normType, errorIfNonfinite)", (p) => clipGradNorm([p], 1, { p: 1 } as never)],
+  ["getTotalNorm: normType is -2, expected a number > 0", (p) => getTotalNorm([p], { normType: -2 })],
+  [
+    "clipGradsWithNorm: totalNorm is 3, expected a tensor of shape [], which getTotalNorm() gives",
+    (p) => clipGradsWithNorm([p], 1, 3 as never),
+  ],
+  ["clipGradsWithNorm: maxNorm is -1, expected a number ≥ 0", (p) => clipGradsWithNorm([p], -1, tensor(1))],
+  ["clipGradAdaptive: clipFactor is -1, expected a number ≥ 0", (p) => clipGradAdaptive([p], { clipFactor: -1 })],
+  ["clipGradAdaptive: eps is 0, expected a number > 0", (p) => clipGradAdaptive([p], { eps: 0 })],
   ["clipGradValue: clipValue is -1, expected a number ≥ 0", (p) => clipGradValue([p], -1)],
   ["clipGradNorm: item 1 of the parameters is 3; pass module.parameters()", (p) => clipGradNorm([p, 3 as never], 1)],
   [

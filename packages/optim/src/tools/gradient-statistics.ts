@@ -12,7 +12,7 @@ import {
 } from "@descent/core";
 import "@descent/core/methods";
 import { nonNegative, optional, shown } from "../checks.ts";
-import { listed } from "../param-groups.ts";
+import { listed } from "../base/param-groups.ts";
 import { callable, owned, settled } from "./arguments.ts";
 import { GradientReport, type GradientStatistics, type GradientThresholds } from "./gradient-report.ts";
 
