@@ -40,14 +40,26 @@ export function batchNorm(
 /** Options of `BatchNorm1d` to `BatchNorm3d`. */
 export type BatchNormOptions = RunningNormOptions;
 
-abstract class BatchNorm extends RunningNorm {
+/** @internal What batch norms share. */
+export abstract class BatchNorm extends RunningNorm {
+  #isAveraging = false;
+
+  /** @internal Begins the running statistics anew, as averages of all batches alike until the function that it returns is called. */
+  average(): () => void {
+    this.resetRunningStats();
+    this.#isAveraging = true;
+    return () => {
+      this.#isAveraging = false;
+    };
+  }
+
   protected override normalize(x: Tensor, { eps, momentum }: NormConstants): Tensor {
     const { weight, bias, runningMean, runningVar, numBatchesTracked } = this;
     const training = this.training || numBatchesTracked === null;
     return scope(() => {
       const batches = this.training ? (numBatchesTracked?.add(1) ?? null) : null;
       // 1/n as a tensor: reading the number of batches would wait for the device.
-      const share = momentum ?? batches?.to(x.dtype).reciprocal() ?? 0;
+      const share = (this.#isAveraging ? null : momentum) ?? batches?.to(x.dtype).reciprocal() ?? 0;
       const y = batchNorm(x, runningMean, runningVar, { weight, bias, training, momentum: share, eps });
       if (batches !== null) numBatchesTracked!.assign(batches);
       return y;

@@ -4,6 +4,7 @@ import {
   batchNorm,
   noGrad,
   ones,
+  onesLike,
   type Parameter,
   type Shape,
   ShapeError,
@@ -12,6 +13,7 @@ import {
   show,
   type Tensor,
   zeros,
+  zerosLike,
 } from "@descent/core";
 import { Module } from "./base.ts";
 import { checkFraction, checkSizes, withDefaults } from "./options.ts";
@@ -91,6 +93,14 @@ export abstract class RunningNorm extends Module {
       );
     if (isBatched) return this.normalize(x, this.#constants);
     return scope(() => this.normalize(x.unsqueeze(0), this.#constants).squeeze(0));
+  }
+
+  /** Makes the running statistics what they are at the start: means of 0, variances of 1, no batches. */
+  resetRunningStats(): void {
+    scope(() => {
+      for (const zero of [this.runningMean, this.numBatchesTracked]) zero?.assign(zerosLike(zero));
+      this.runningVar?.assign(onesLike(this.runningVar));
+    });
   }
 
   /** @internal The normalisation of a batch whose shape fits. */
