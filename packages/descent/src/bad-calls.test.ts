@@ -12,6 +12,8 @@ const bool = (...values: boolean[]): d.Tensor => d.tensor(values);
 const leaf = (...shape: number[]): d.Tensor => zeros(shape, { requiresGrad: true });
 const wrong = (value: unknown): never => value as never;
 const parameter = new d.Parameter(zeros([2]));
+const find = (options: d.optim.FindLearningRateOptions): unknown =>
+  optim.findLearningRate(new optim.SGD([parameter]), () => parameter.sum(), options);
 
 type BadCall = readonly [call: () => unknown, op: string, ...shown: string[]];
 
@@ -297,6 +299,25 @@ const CALLS: Readonly<Record<string, readonly BadCall[]>> = {
     [() => new optim.SGD([parameter, parameter], { lr: 0.1 }), "SGD"],
     [() => new optim.StepLR(new optim.SGD([parameter], { lr: 0.1 }), { stepSize: 0 }), "StepLR", "0"],
     [() => optim.clipGradNorm([parameter], -1), "clipGradNorm", "-1"],
+    [() => optim.clipGradNorm([parameter], 1, { normType: 0 }), "clipGradNorm", "normType", "0"],
+    [() => optim.getTotalNorm([parameter], wrong({ p: 1 })), "getTotalNorm", "p", "normType"],
+    [() => optim.clipGradsWithNorm([parameter], 1, wrong(3)), "clipGradsWithNorm", "3", "getTotalNorm()"],
+    [() => optim.clipGradAdaptive([parameter], { clipFactor: -1 }), "clipGradAdaptive", "clipFactor", "-1"],
+    [() => optim.clipGradAdaptive([parameter], { eps: 0 }), "clipGradAdaptive", "eps", "0"],
+    [() => new optim.GradientAccumulator(new optim.SGD([parameter]), { steps: 0 }), "GradientAccumulator", "0"],
+    [() => new optim.AveragedParameters([parameter], { avgFn: wrong(0.9) }), "AveragedParameters", "0.9"],
+    [() => optim.getEmaAvgFn(1.5), "getEmaAvgFn", "1.5", "[0, 1]"],
+    [() => optim.gradientStatistics([]), "gradientStatistics", "namedParameters()"],
+    [() => optim.gradientStatistics([["p", parameter]], { exploding: -1 }), "gradientStatistics", "exploding", "-1"],
+    [() => optim.gradientStatistics([["p", parameter]], { vanishing: -1 }), "gradientStatistics", "vanishing", "-1"],
+    [() => optim.gradientStatistics([["p", parameter]], { step: wrong(1) }), "gradientStatistics", "step", "1"],
+    [() => find({ startLr: 0 }), "findLearningRate", "startLr", "0"],
+    [() => find({ endLr: 1e-9 }), "findLearningRate", "endLr", "1e-9", "1e-7"],
+    [() => find({ steps: 1 }), "findLearningRate", "steps", "1"],
+    [() => find({ mode: wrong("cosine") }), "findLearningRate", "cosine", "exponential"],
+    [() => find({ smoothing: 1 }), "findLearningRate", "smoothing", "1"],
+    [() => find({ divergence: 1 }), "findLearningRate", "divergence", "1"],
+    [() => find({ restore: wrong(3) }), "findLearningRate", "restore", "3"],
     [() => new data.TensorDataset(ones([2]), ones([3])), "TensorDataset", "[2]", "[3]"],
     [() => new data.DataLoader(new data.TensorDataset(ones([2])), { batchSize: 0 }), "DataLoader", "0"],
     [() => d.setNumThreads(0), "wasm", "0"],

@@ -1,6 +1,6 @@
 import { ArgumentError, type Buffer, detach, keep, type Parameter, Tensor } from "@descent/core";
-import { type Check, type Checks, checked, rejectNonObject, shown } from "../checks.ts";
 import { listed, withDefaults } from "../base/param-groups.ts";
+import { type Check, type Checks, checked, rejectNonObject, shown } from "../checks.ts";
 
 /** What has a value that can be replaced. */
 export type Variable = Parameter | Buffer;

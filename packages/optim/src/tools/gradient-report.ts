@@ -81,11 +81,21 @@ function warningsOf(p: GradientStatistics, { vanishing, exploding }: GradientThr
   if (norm === null || !Number.isFinite(most)) return found;
   if (norm < vanishing)
     found.push(
-      warning("vanishing", norm, vanishing, `the gradient vanishes: its norm ${brief(norm)} is below ${vanishing}`),
+      warning(
+        "vanishing",
+        norm,
+        vanishing,
+        `the gradient vanishes: its norm ${brief(norm)} is below ${vanishing.toExponential()}`,
+      ),
     );
   if (norm > exploding)
     found.push(
-      warning("exploding", norm, exploding, `the gradient explodes: its norm ${brief(norm)} is above ${exploding}`),
+      warning(
+        "exploding",
+        norm,
+        exploding,
+        `the gradient explodes: its norm ${brief(norm)} is above ${exploding.toExponential()}`,
+      ),
     );
   return found;
 }

@@ -175,7 +175,7 @@ describe("warnings", () => {
         kind: "exploding",
         value: 3000,
         threshold: 1000,
-        message: "large: the gradient explodes: its norm 3.00e+3 is above 1000",
+        message: "large: the gradient explodes: its norm 3.00e+3 is above 1e+3",
       },
       {
         name: "nan",

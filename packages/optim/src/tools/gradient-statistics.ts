@@ -11,8 +11,8 @@ import {
   zeros,
 } from "@descent/core";
 import "@descent/core/methods";
-import { nonNegative, optional, shown } from "../checks.ts";
 import { listed } from "../base/param-groups.ts";
+import { nonNegative, optional, shown } from "../checks.ts";
 import { callable, owned, settled } from "./arguments.ts";
 import { GradientReport, type GradientStatistics, type GradientThresholds } from "./gradient-report.ts";
 
