@@ -39,7 +39,10 @@ export default {
       "public-entrances",
       "Another package is entered through what its `exports` name.",
       { path: "^packages/([^/]+)/", pathNot: TESTS },
-      { path: "^packages/", pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|test-functions/index)\.ts$`] },
+      {
+        path: "^packages/",
+        pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|test-functions/index)\.ts$`],
+      },
     ),
     forbid(
       "pure",
