@@ -163,6 +163,17 @@ describe("swap and copyTo", () => {
   });
 });
 
+test("a parameter that was moved to another dtype is not swapped, and neither are the others", () => {
+  const [p, q] = [new Parameter(tensor([1])), new Parameter(tensor([2]))];
+  const averaged = new AveragedParameters([p, q]);
+  set(p, 5);
+  q.relocate("float64");
+  expect(() => averaged.swap()).toThrow(
+    'AveragedParameters.swap: average 1 is float32 [1] on "cpu", parameter 1 float64 [1] on "cpu"; the parameters have to be as they were when their averages began',
+  );
+  expect(p.toArray()).toEqual([5]);
+});
+
 test("saved and loaded averages go on bit-equal to those that never stopped", () => {
   const [p, q] = [new Parameter(tensor([1, 2])), new Parameter(tensor([0, 0]))];
   const options = { avgFn: getEmaAvgFn(0.7, { warmup: true }) };
@@ -219,11 +230,11 @@ test.each<[string, () => unknown]>([
     () => new AveragedParameters([zeros([2]) as never]),
   ],
   [
-    "AveragedParameters.copyTo: 1 averages for 0 parameters; pass the parameters of a model that is built the same way",
+    "AveragedParameters.copyTo: 1 averages for 0 parameters; the parameters have to be as they were when their averages began",
     () => made().copyTo([]),
   ],
   [
-    'AveragedParameters.copyTo: average 0 is float32 [2] on "cpu", parameter 0 float64 [1] on "cpu"; pass the parameters of a model that is built the same way',
+    'AveragedParameters.copyTo: average 0 is float32 [2] on "cpu", parameter 0 float64 [1] on "cpu"; the parameters have to be as they were when their averages began',
     () => made().copyTo([wide(1)]),
   ],
   [

@@ -84,6 +84,7 @@ export class AveragedParameters {
 
   /** Exchanges averages and present values; a second time, it gives back what was there, to the bit. Until then nothing else is possible. */
   swap(): void {
+    this.#rejectMisfits("swap", this.#parameters);
     scope(() => {
       const live = this.#parameters.map(detach);
       for (const [i, p] of this.#parameters.entries()) p.assign(this.#averages[i]!);
@@ -95,11 +96,8 @@ export class AveragedParameters {
   /** Gives the averages to the parameters, or to others of the same shapes, such as those of a second model. */
   copyTo(parameters: Iterable<Variable> = this.#parameters): void {
     this.#rejectSwapped("copyTo");
-    const op = "AveragedParameters.copyTo";
-    const targets = variablesIn(op, parameters);
-    const problems = misfits(this.#averages, targets);
-    if (problems.length > 0)
-      throw new ArgumentError(op, problems.join("; "), "pass the parameters of a model that is built the same way");
+    const targets = variablesIn("AveragedParameters.copyTo", parameters);
+    this.#rejectMisfits("copyTo", targets);
     for (const [i, p] of targets.entries()) p.assign(this.#averages[i]!);
   }
 
@@ -125,6 +123,16 @@ export class AveragedParameters {
     const old = this.#averages;
     this.#averages = values.map(owned);
     for (const average of old) average.dispose();
+  }
+
+  #rejectMisfits(method: string, targets: readonly Variable[]): void {
+    const problems = misfits(this.#averages, targets);
+    if (problems.length > 0)
+      throw new ArgumentError(
+        `AveragedParameters.${method}`,
+        problems.join("; "),
+        "the parameters have to be as they were when their averages began",
+      );
   }
 
   #rejectSwapped(method: string): void {

@@ -44,6 +44,13 @@ describe("gradientStatistics", () => {
     );
   });
 
+  test("weights of 0 that do not move have a ratio of 0, and those that do one of infinity", () => {
+    const named = [["still", made([0], [0])] as const, ["moving", made([0], [1])] as const];
+    const optimizer = new SGD(named.map(([, p]) => p));
+    const { parameters } = gradientStatistics(named, { step: () => optimizer.step() });
+    expect(parameters.map(({ updateRatio }) => updateRatio)).toEqual([0, Number.POSITIVE_INFINITY]);
+  });
+
   test("without a step there is no update, and without a gradient no gradient", () => {
     const report = gradientStatistics([
       ["a", made([3, 4], null)],

@@ -105,6 +105,15 @@ describe("findLearningRate", () => {
     }
   });
 
+  test("the steepest fall is looked for behind the first tenth, and the lowest loss everywhere", () => {
+    const p = made(0);
+    const losses = [9, 1, ...new Array<number>(8).fill(5), 4.5, ...new Array<number>(9).fill(2)];
+    const evaluate = (i: number): Tensor => p.sum().mul(0).add(losses[i]!);
+    const settings = { steps: 20, smoothing: 0, divergence: 10 };
+    const { lrs, suggestion } = findLearningRate(new SGD([p]), evaluate, settings);
+    expect(suggestion).toEqual({ steepest: lrs[10], minimumOverTen: lrs[1]! / 10 });
+  });
+
   test("where the loss never falls there is no steepest fall", () => {
     const p = made(0);
     const { suggestion } = findLearningRate(
