@@ -74,7 +74,7 @@ export function tensorsOf<S extends State<S>>(state: S): Tensor[] {
 }
 
 /** Whether a value is a list of tensors. */
-export const isTensors = (x: unknown): x is readonly Tensor[] => Array.isArray(x) && x[0] instanceof Tensor;
+const isTensors = (x: unknown): x is readonly Tensor[] => Array.isArray(x) && x[0] instanceof Tensor;
 
 /** The gradient that is descended along: against `g` to maximize, and with that of the penalty `½ weightDecay ‖p‖²`. */
 export function penalized<X extends Elements>(

@@ -5,6 +5,7 @@ import { owned, type Stepping, settled, variablesIn } from "./arguments.ts";
 
 /** What the search needs to know of an optimizer. */
 interface Searched extends Stepping {
+  stepAsync(): Promise<unknown>;
   readonly paramGroups: readonly { readonly params: readonly Parameter[]; lr: number }[];
   stateDict(): object;
   loadStateDict(dict: never): void;
@@ -64,6 +65,11 @@ export function findLearningRate(
   try {
     let next = search.next();
     while (next.done !== true) {
+      if (next.value === STEP) {
+        optimizer.step();
+        next = search.next();
+        continue;
+      }
       const loss = lossOf("findLearningRate", next.value);
       next = search.next({ loss, value: loss.item() });
     }
@@ -83,6 +89,11 @@ export async function findLearningRateAsync(
   try {
     let next = search.next();
     while (next.done !== true) {
+      if (next.value === STEP) {
+        await optimizer.stepAsync();
+        next = search.next();
+        continue;
+      }
       const loss = lossOf("findLearningRateAsync", await next.value);
       next = search.next({ loss, value: (await loss.data())[0]! });
     }
@@ -93,19 +104,21 @@ export async function findLearningRateAsync(
 }
 
 const NEVER = undefined as never;
+/** Asks for a step of the optimizer. */
+const STEP = Symbol("step");
 
 interface Read {
   readonly loss: Tensor;
   readonly value: number;
 }
 
-/** The search itself, which leaves it to others to read the losses. Whatever ends it, it restores what it has changed. */
+/** The search itself, which leaves it to others to read losses and to make steps. Whatever ends it, it restores what it has changed. */
 function* searching<L>(
   op: string,
   optimizer: Searched,
   evaluate: (step: number) => L,
   given: FindLearningRateOptions,
-): Generator<L, LearningRateCurve, Read> {
+): Generator<L | typeof STEP, LearningRateCurve, Read | undefined> {
   const options = settled(op, given, DEFAULTS, CHECKS);
   const { startLr, endLr, steps, smoothing, divergence, restore } = options;
   if (endLr <= startLr) reject(op, [`endLr is ${endLr}, expected more than startLr ${startLr}`]);
@@ -121,7 +134,7 @@ function* searching<L>(
       const lr = rateAt(i / (steps - 1), options);
       for (const group of optimizer.paramGroups) group.lr = lr;
       optimizer.zeroGrad();
-      const { loss, value } = yield evaluate(i);
+      const { loss, value } = (yield evaluate(i)) as Read;
       if (Number.isFinite(value)) {
         average = smoothing * average + (1 - smoothing) * value;
         const smooth = average / (1 - smoothing ** (i + 1));
@@ -134,7 +147,7 @@ function* searching<L>(
       } else diverged = true;
       if (diverged) break;
       loss.backward();
-      optimizer.step();
+      yield STEP;
     }
     return { lrs, losses, smoothed, diverged, suggestion: suggest(lrs, smoothed) };
   } finally {
