@@ -14,6 +14,7 @@ const wrong = (value: unknown): never => value as never;
 const parameter = new d.Parameter(zeros([2]));
 const find = (options: d.optim.FindLearningRateOptions): unknown =>
   optim.findLearningRate(new optim.SGD([parameter]), () => parameter.sum(), options);
+const sgd = new optim.SGD([parameter], { lr: 0.1 });
 
 type BadCall = readonly [call: () => unknown, op: string, ...shown: string[]];
 
@@ -297,7 +298,26 @@ const CALLS: Readonly<Record<string, readonly BadCall[]>> = {
     [() => new optim.SGD([parameter], { lr: -1 }), "SGD", "-1"],
     [() => new optim.Adam([parameter], { betas: [1, 0.9] }), "Adam", "1"],
     [() => new optim.SGD([parameter, parameter], { lr: 0.1 }), "SGD"],
-    [() => new optim.StepLR(new optim.SGD([parameter], { lr: 0.1 }), { stepSize: 0 }), "StepLR", "0"],
+    [() => new optim.StepLR(sgd, { stepSize: 0 }), "StepLR", "0"],
+    [() => new optim.MultiStepLR(sgd, { milestones: [3, 1] }), "MultiStepLR", "[3, 1]"],
+    [() => new optim.ConstantLR(sgd, { factor: 2 }), "ConstantLR", "2"],
+    [() => new optim.LinearLR(sgd, { startFactor: 0 }), "LinearLR", "0"],
+    [() => new optim.ExponentialLR(sgd, wrong(0.9)), "ExponentialLR", "0.9", "gamma"],
+    [() => new optim.PolynomialLR(sgd, { totalIters: -1 }), "PolynomialLR", "-1"],
+    [() => new optim.LambdaLR(sgd, { lrLambda: wrong(0.9) }), "LambdaLR", "0.9"],
+    [() => new optim.MultiplicativeLR(sgd, { lrLambda: [] }), "MultiplicativeLR", "0 entries", "1 parameter groups"],
+    [() => new optim.FactorLR(sgd, { factor: 2 }), "FactorLR", "2"],
+    [() => new optim.CosineAnnealingLR(sgd, { TMax: 0 }), "CosineAnnealingLR", "0"],
+    [() => new optim.CosineAnnealingWarmRestarts(sgd, { T0: 0 }), "CosineAnnealingWarmRestarts", "T0", "0"],
+    [() => new optim.CosineAnnealingWarmRestarts(sgd, { T0: 1, TMult: 1.5 }), "CosineAnnealingWarmRestarts", "1.5"],
+    [() => new optim.CyclicLR(sgd, { baseLr: 0, maxLr: 1, mode: wrong("tri") }), "CyclicLR", "tri", "triangular2"],
+    [() => new optim.OneCycleLR(sgd, { maxLr: 1 }), "OneCycleLR", "totalSteps", "epochs"],
+    [() => new optim.ReduceLROnPlateau(sgd, { factor: 1 }), "ReduceLROnPlateau", "1"],
+    [() => new optim.ReduceLROnPlateau(sgd).step(wrong(undefined)), "ReduceLROnPlateau.step", "undefined", "number"],
+    [() => new optim.SWALR(sgd, { swaLr: -1 }), "SWALR", "-1"],
+    [() => new optim.WarmupLR(sgd, { steps: -1 }), "WarmupLR", "-1"],
+    [() => new optim.SequentialLR(sgd, [], { milestones: [] }), "SequentialLR", "[]"],
+    [() => new optim.ChainedScheduler([]), "ChainedScheduler", "[]"],
     [() => optim.clipGradNorm([parameter], -1), "clipGradNorm", "-1"],
     [() => optim.clipGradNorm([parameter], 1, { normType: 0 }), "clipGradNorm", "normType", "0"],
     [() => optim.getTotalNorm([parameter], wrong({ p: 1 })), "getTotalNorm", "p", "normType"],

@@ -25,8 +25,10 @@ export const positive = number("a number > 0", (value) => value > 0 && value < N
 export const count = number("an integer ≥ 0", (value) => Number.isInteger(value) && value >= 0);
 /** 1, 2, 3, … */
 export const positiveInteger = number("an integer ≥ 1", (value) => Number.isInteger(value) && value >= 1);
-/** A share: 0, 1 or between. */
+/** Zero to one. */
 export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
+/** More than zero, to one. */
+export const positiveFraction = number("a number in (0, 1]", (value) => value > 0 && value <= 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
 /** The decay rates of two moving averages. */
@@ -35,6 +37,17 @@ export const betas: Check = {
   test: (value) =>
     Array.isArray(value) && value.length === 2 && value.every((b) => typeof b === "number" && b >= 0 && b < 1),
 };
+/** Steps at which something happens. */
+export const milestones: Check = {
+  expected: "integers ≥ 0 in increasing order",
+  test: (value) =>
+    Array.isArray(value) && value.every((step, i) => count.test(step) && (i === 0 || step >= value[i - 1])),
+};
+/** One of some words. */
+export const oneOf = (...words: readonly string[]): Check => ({
+  expected: words.map((word) => JSON.stringify(word)).join(" or "),
+  test: (value) => words.includes(value as string),
+});
 /** What a check accepts, or nothing. */
 export const optional = (check: Check): Check => ({
   expected: check.expected,

@@ -125,6 +125,8 @@ LAMBDAS = {
     "0.95 ** epoch": lambda epoch: 0.95**epoch,
     "1 / (1 + epoch)": lambda epoch: 1 / (1 + epoch),
     "epoch odd ? 0.9 : 1.05": lambda epoch: 0.9 if epoch % 2 else 1.05,
+    "1 / cycle": lambda cycle: 1 / cycle,
+    "0.9 ** step": lambda step: 0.9**step,
 }
 
 
@@ -221,32 +223,42 @@ def schedulers(case):
     optimizer = idle_optimizer(case)
     scheduler = composed_scheduler(case, optimizer) if "composed" in case else simple_scheduler(case, optimizer)
     groups = [[dict(group) for group in optimizer.param_groups]]
+    given = case.get("metrics") or case.get("epochs") or [None] * case["steps"]
     for step in range(case["steps"]):
         optimizer.step()  # moves nothing, but schedulers warn when they are first
-        scheduler.step(*([case["metrics"][step]] if "metrics" in case else []))
+        scheduler.step(*([] if given[step] is None else [given[step]]))
         groups.append([dict(group) for group in optimizer.param_groups])
     answer = {"lrs": [[group["lr"] for group in at_step] for at_step in groups]}
     if "momentum" in case:
-        answer["momentums"] = [[group["momentum"] for group in at_step] for at_step in groups]
+        answer["momentums"] = [[momentum_of(group) for group in at_step] for at_step in groups]
     return answer
 
 
 def idle_optimizer(case):
     """One group for each base learning rate, with a parameter that has no gradient."""
     groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": lr} for lr in case["baseLrs"]]
+    if case.get("optimizer") == "Adam":
+        return torch.optim.Adam(groups, betas=(case["momentum"], 0.999))
     return torch.optim.SGD(groups, momentum=case.get("momentum", 0))
 
 
+def momentum_of(group):
+    return group["betas"][0] if "betas" in group else group["momentum"]
+
+
 def make_scheduler(name, options, optimizer):
-    return getattr(torch.optim.lr_scheduler, name)(optimizer, **keywords(options))
+    home = torch.optim.swa_utils if name == "SWALR" else torch.optim.lr_scheduler
+    return getattr(home, name)(optimizer, **keywords({key: with_functions(value) for key, value in options.items()}))
+
+
+def with_functions(value):
+    if isinstance(value, list):
+        return [with_functions(item) for item in value]
+    return LAMBDAS.get(value, value)
 
 
 def simple_scheduler(case, optimizer):
-    options = dict(case["options"])
-    if "lrLambda" in options:
-        text = options["lrLambda"]
-        options["lrLambda"] = [LAMBDAS[t] for t in text] if isinstance(text, list) else LAMBDAS[text]
-    return make_scheduler(case["scheduler"], options, optimizer)
+    return make_scheduler(case["scheduler"], case["options"], optimizer)
 
 
 def composed_scheduler(case, optimizer):
@@ -262,7 +274,7 @@ def composed_scheduler(case, optimizer):
 def scheduler_from_text(text, optimizer, **names):
     """A scheduler from text such as `CosineAnnealingLR(TMax=steps)`, where `names` has the value of `steps`."""
     name, arguments = re.fullmatch(r"(\w+)\((.*)\)", text).groups()
-    options = dict(argument.split("=") for argument in arguments.split(","))
+    options = dict(argument.split("=", 1) for argument in re.split(r",(?=\w+=)", arguments) if argument)
     values = {key: names[value] if value in names else json.loads(value) for key, value in options.items()}
     return make_scheduler(name, values, optimizer)
 

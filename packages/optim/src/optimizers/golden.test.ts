@@ -26,14 +26,6 @@ interface OptimizerCase {
   readonly averaged?: readonly Array32[];
 }
 
-interface SchedulerCase {
-  readonly scheduler: string;
-  readonly options: Record<string, unknown>;
-  readonly baseLrs: readonly number[];
-  readonly steps: number;
-  readonly lrs: readonly (readonly number[])[];
-}
-
 function cases<T>(file: string): readonly T[] {
   const url = new URL(`../../../testing/golden/${file}.json`, import.meta.url);
   return (JSON.parse(readFileSync(url, "utf8")) as { cases: T[] }).cases;
@@ -41,10 +33,6 @@ function cases<T>(file: string): readonly T[] {
 
 const PENDING = {
   optimizers: "Adafactor Muon Prodigy SLS".split(" "),
-  schedulers: [
-    "MultiStepLR ExponentialLR ConstantLR LinearLR PolynomialLR CosineAnnealingWarmRestarts CyclicLR OneCycleLR",
-    "ReduceLROnPlateau MultiplicativeLR SequentialLR ChainedScheduler",
-  ].flatMap((names) => names.split(" ")),
 };
 
 const OPTIMIZERS: Record<string, new (params: never, options: never) => optim.SGD> = {
@@ -63,17 +51,6 @@ const OPTIMIZERS: Record<string, new (params: never, options: never) => optim.SG
   Lion: optim.Lion as never,
   SGDScheduleFree: optim.SGDScheduleFree as never,
   AdamWScheduleFree: optim.AdamWScheduleFree as never,
-};
-
-const LAMBDAS: Record<string, optim.LrLambda> = {
-  "0.95 ** epoch": (epoch) => 0.95 ** epoch,
-  "1 / (1 + epoch)": (epoch) => 1 / (1 + epoch),
-};
-const SCHEDULERS: Record<string, (optimizer: optim.SGD, options: never) => optim.ScheduleLR> = {
-  StepLR: (optimizer, options) => new optim.StepLR(optimizer, options),
-  CosineAnnealingLR: (optimizer, options) => new optim.CosineAnnealingLR(optimizer, options),
-  LambdaLR: (optimizer, { lrLambda }: { lrLambda: string[] }) =>
-    new optim.LambdaLR(optimizer, { lrLambda: lrLambda.map((text) => LAMBDAS[text]!) }),
 };
 
 beforeEach(() => setBackend(cpu()));
@@ -132,31 +109,4 @@ test("every case of an optimizer runs or is pending", () => {
   const names = new Set(golden.map(({ optimizer }) => optimizer));
   expect([...names].filter((name) => name in optim).sort()).toEqual(Object.keys(OPTIMIZERS).sort());
   expect([...names].filter((name) => !(name in optim)).sort()).toEqual([...PENDING.optimizers].sort());
-});
-
-describe("schedulers give PyTorch's learning rates", () => {
-  const all = cases<SchedulerCase>("schedulers");
-
-  test.each(
-    all
-      .filter(({ scheduler }) => !PENDING.schedulers.includes(scheduler))
-      .map((c) => ({ ...c, title: `${c.scheduler} ${JSON.stringify(c.options)}` })),
-  )("$title", ({ scheduler: name, options, baseLrs, steps, lrs }) => {
-    const optimizer = new optim.SGD(baseLrs.map((lr) => ({ params: new Parameter(tensor([1])), lr })));
-    const scheduler = SCHEDULERS[name]!(optimizer, options as never);
-    expect(lrs).toHaveLength(steps + 1);
-    for (const [t, expected] of lrs.entries()) {
-      expect(scheduler.lastEpoch).toBe(t);
-      expect(scheduler.getLastLr()).toEqual(optimizer.paramGroups.map(({ lr }) => lr));
-      for (const [i, lr] of scheduler.getLastLr().entries())
-        expect(Math.abs(lr - expected[i]!), `step ${t}, group ${i}`).toBeLessThanOrEqual(1e-14);
-      scheduler.step();
-    }
-  });
-
-  test("every case runs or is pending", () => {
-    const names = new Set(all.map(({ scheduler }) => scheduler));
-    expect([...names].filter((name) => name in optim).sort()).toEqual(Object.keys(SCHEDULERS).sort());
-    expect([...names].filter((name) => !(name in optim)).sort()).toEqual([...PENDING.schedulers].sort());
-  });
 });

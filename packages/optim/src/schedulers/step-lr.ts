@@ -1,5 +1,6 @@
-import { checked, nonNegative, optional, positiveInteger } from "./checks.ts";
-import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
+import { checked, nonNegative, optional, positiveInteger } from "../checks.ts";
+import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `StepLR`. */
 export interface StepLROptions {
@@ -16,11 +17,9 @@ export const stepDecay =
     base * gamma ** Math.floor(t / stepSize);
 
 /** Multiplies the learning rate by `gamma` every `stepSize` steps. */
-export class StepLR extends ScheduleLR {
+export class StepLR extends LRScheduler {
   constructor(optimizer: AnyOptimizer, options: StepLROptions) {
-    super(
-      optimizer,
-      stepDecay(checked("StepLR", options, { stepSize: positiveInteger, gamma: optional(nonNegative) })),
-    );
+    const checks = { stepSize: positiveInteger, gamma: optional(nonNegative) };
+    super(optimizer, courseOf(checked("StepLR", options, checks), stepDecay));
   }
 }

@@ -1,5 +1,6 @@
-import { checked, nonNegative, optional, positive } from "./checks.ts";
-import { type AnyOptimizer, type Schedule, ScheduleLR } from "./schedule.ts";
+import { checked, nonNegative, optional, positive } from "../checks.ts";
+import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `CosineAnnealingLR`. */
 export interface CosineAnnealingLROptions {
@@ -16,11 +17,9 @@ export const cosineAnnealing =
     etaMin + ((base - etaMin) * (1 + Math.cos((Math.PI * t) / TMax))) / 2;
 
 /** Lowers the learning rate along half a cosine over `TMax` steps; after them it rises again, as PyTorch's does. */
-export class CosineAnnealingLR extends ScheduleLR {
+export class CosineAnnealingLR extends LRScheduler {
   constructor(optimizer: AnyOptimizer, options: CosineAnnealingLROptions) {
-    super(
-      optimizer,
-      cosineAnnealing(checked("CosineAnnealingLR", options, { TMax: positive, etaMin: optional(nonNegative) })),
-    );
+    const checks = { TMax: positive, etaMin: optional(nonNegative) };
+    super(optimizer, courseOf(checked("CosineAnnealingLR", options, checks), cosineAnnealing));
   }
 }
