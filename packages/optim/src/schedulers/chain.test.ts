@@ -214,6 +214,18 @@ describe("momentum", () => {
     }
   });
 
+  test("is that of the last scheduler of a chain that cycles it", () => {
+    const optimizer = adam();
+    const parts = [
+      new optim.CyclicLR(optimizer, { baseLr: 0, maxLr: 1, maxMomentum: 0.8, stepSizeUp: 3 }),
+      new optim.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 9, maxMomentum: 0.95 }),
+      new optim.StepLR(optimizer, { stepSize: 2 }),
+    ];
+    const scheduler = new optim.ChainedScheduler(parts);
+    for (let t = 0; t < 8; t++) scheduler.step();
+    expect(momenta(optimizer)[0]).toBeCloseTo(0.95, 14);
+  });
+
   test("is left alone where it is not cycled", () => {
     const optimizer = adam();
     new optim.CyclicLR(optimizer, { baseLr: 0, maxLr: 1, cycleMomentum: false }).step();
@@ -271,6 +283,7 @@ describe("ReduceLROnPlateau", () => {
     expect(optim.reduced(1, 3, { factor: 0.5 })).toBe(0.125);
     expect(optim.reduced(1, 9, { factor: 0.5, minLr: 0.2 })).toBe(0.2);
     expect(optim.reduced(1, 9, { factor: 0.5, eps: 0.1 })).toBe(0.125);
+    expect(optim.reduced(1, 1, { factor: 0.5, eps: 0.5 })).toBe(1);
     expect(optim.reduced(0.1, 9, { factor: 0.5, minLr: 0.2 })).toBe(0.1);
   });
 });

@@ -259,6 +259,15 @@ test.each<[message: string, make: (o: optim.SGD) => () => unknown]>([
       return () => scheduler.step();
     },
   ],
+  [
+    "LambdaLR: lrLambda has 2 entries for 3 parameter groups; give one for every group, or a single one for all",
+    (o) => {
+      const part = new optim.LambdaLR(o, { lrLambda: [() => 1, () => 2] });
+      const scheduler = new optim.WarmupLR(o, { steps: 1, after: part });
+      o.addParamGroup({ params: new Parameter(tensor([1])) });
+      return () => scheduler.step();
+    },
+  ],
 ])("%s", (message, prepare) => {
   const optimizer = optimizerWith(0.1, 0.2);
   const act = prepare(optimizer);

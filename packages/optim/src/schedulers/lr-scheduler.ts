@@ -127,8 +127,8 @@ export abstract class LRScheduler {
         "make the scheduler as it was when the dict was saved",
       );
     for (const [i, group] of this.optimizer.paramGroups.entries()) {
-      // Another scheduler may have brought an initial rate of its own since this one was made.
-      if (group.initialLr === this.baseLr(i)) group.initialLr = dict.baseLrs[i]!;
+      // Where a scheduler brings initial rates of its own, it is from those that the later ones start.
+      if (this.#chain().links.at(-1) === this) group.initialLr = dict.baseLrs[i]!;
       group.lr = dict.lastLr[i]!;
       setMomentum(group, dict.lastMomentum?.[i]);
     }

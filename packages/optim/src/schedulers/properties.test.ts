@@ -183,6 +183,19 @@ describe("schedules", () => {
         expect(optim.oneCycle({ maxLr: 1, totalSteps: 10, ...options })(t, 1)).toBeGreaterThanOrEqual(0);
   });
 
+  test("multiplied knows the rate of any step, in any order, and asks for a factor once on the way", () => {
+    fc.assert(
+      fc.property(fc.array(t), (steps) => {
+        const rate = optim.multiplied((epoch) => 1 + 1 / epoch);
+        for (const t of steps) expectSame(rate(t, 0.5), 0.5 * (1 + t));
+      }),
+    );
+    const asked: number[] = [];
+    const rate = optim.multiplied((epoch) => asked.push(epoch));
+    for (let t = 0; t < 5; t++) rate(t, 1);
+    expect(asked).toEqual([1, 2, 3, 4]);
+  });
+
   test("swaAnnealing goes from any rate to swaLr, at once where there are no epochs for it", () => {
     fc.assert(
       fc.property(

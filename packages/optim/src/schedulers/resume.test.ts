@@ -63,6 +63,7 @@ const KINDS: Record<string, Make> = {
     ),
   ],
   "two schedulers": (o) => [new optim.ExponentialLR(o, { gamma: 0.9 }), linear(o)],
+  "OneCycleLR after another": (o) => [new optim.ExponentialLR(o, { gamma: 0.9 }), oneCycle(o)],
   "OneCycleLR beside a plateau": (o) => [oneCycle(o), plateau(o)],
 };
 
@@ -75,7 +76,8 @@ describe.each(Object.entries(KINDS))("%s", (_name, make) => {
         fc.array(metric, { maxLength: 20 }),
         fc.constantFrom("first", "second", "last"),
         fc.boolean(),
-        (before, after, order, byHand) => {
+        fc.boolean(),
+        (before, after, order, byHand, isReversed) => {
           const optimizer = optimizerWith(0.1, 0.5);
           const schedulers = make(optimizer);
           for (const value of before) for (const scheduler of schedulers) scheduler.step(value);
@@ -88,9 +90,11 @@ describe.each(Object.entries(KINDS))("%s", (_name, make) => {
           if (order === "first") other.loadStateDict(saved);
           const resumed = make(other);
           if (order === "second") other.loadStateDict(saved);
-          for (const [i, scheduler] of resumed.entries()) scheduler.loadStateDict(states[i]!);
+          const loads = resumed.map((scheduler, i) => () => scheduler.loadStateDict(states[i]!));
+          for (const load of isReversed ? loads.reverse() : loads) load();
           if (order === "last") other.loadStateDict(saved);
           expect(shown(other)).toEqual(shown(optimizer));
+          if (!byHand) expect(resumed[0]!.getLastLr()).toEqual(schedulers[0]!.getLastLr());
           for (const value of after) {
             for (const scheduler of [...schedulers, ...resumed]) scheduler.step(value);
             expect(shown(other)).toEqual(shown(optimizer));
@@ -120,6 +124,14 @@ test("the state alone is enough, also where the optimizer began with other rates
     scheduler!.step();
     resumed!.step();
   }
+});
+
+test("of schedulers with initial rates of their own, any may be loaded first", () => {
+  const make = KINDS["OneCycleLR after another"]!;
+  const [optimizer, other] = [optimizerWith(0.1, 0.5), optimizerWith(7, 7)];
+  const [schedulers, resumed] = [make(optimizer), make(other)];
+  for (const i of [1, 0]) resumed[i]!.loadStateDict(schedulers[i]!.stateDict());
+  expect(shown(other)).toEqual(shown(optimizer));
 });
 
 test("a fraction of an epoch is kept", () => {

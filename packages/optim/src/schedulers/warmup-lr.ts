@@ -72,8 +72,7 @@ export class WarmupLR extends LRScheduler {
         warmup(shape, (_, base) => after?.rateAt(schedulers![0]!, i, base) ?? base)(lastEpoch, incoming),
       ...(after?.course.usesMetric && { usesMetric: true }),
       ...(after?.course.momentum && {
-        momentum: ({ lastEpoch, schedulers }: WarmupPlace, i: number) =>
-          lastEpoch < shape.steps ? undefined : after.course.momentum!(schedulers![0]!, i),
+        momentum: ({ schedulers }: WarmupPlace, i: number) => after.course.momentum!(schedulers![0]!, i),
       }),
     };
     super(optimizer, course, parts);
