@@ -1,4 +1,4 @@
-import { add, noGrad, ones, Parameter, scope, stack, type Tensor, tensor, withBackend } from "@descent/core";
+import { add, noGrad, ones, Parameter, scope, stack, type Tensor, tensor, Workspace, withBackend } from "@descent/core";
 import "@descent/core/methods";
 import { type CountingBackend, countingBackend } from "@descent/testing";
 import { expect, test } from "vitest";
@@ -145,5 +145,20 @@ test("a gradient that nobody looked at is freed when it is replaced; one that wa
     const seen = x.grad!;
     x.grad = null;
     expect(seen.toArray()).toEqual(new Array(10).fill(1));
+  });
+});
+
+test("a workspace frees what was made in its parts, when it is told to, but for survivors", () => {
+  counted((backend) => {
+    const workspace = new Workspace();
+    const [x, y] = workspace.run(() => [ones([10]), ones([20])] as const);
+    const z = workspace.run(() => x.add(1));
+    expect(backend.liveBytes).toBe(160);
+    workspace.dispose([z]);
+    expect(backend.liveBytes).toBe(40);
+    expect(() => y.dataSync()).toThrow("was disposed");
+    workspace.run(() => z.mul(2));
+    workspace.dispose();
+    expect(backend.liveBytes).toBe(0);
   });
 });

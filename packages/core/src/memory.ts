@@ -81,7 +81,7 @@ export const sweep = (opening: Opening): void => close(opening, NOTHING);
 
 /** @internal A scope that is left and entered again, for work that stops on the way. `dispose` has to end it, come what may. */
 export class Workspace {
-  readonly #made: Scoped[] = [];
+  #made: Scoped[] = [];
 
   /** Runs a part of the work. */
   run<T>(fn: () => T): T {
@@ -99,10 +99,12 @@ export class Workspace {
     }
   }
 
-  /** Frees what was made in it and is not kept. */
-  dispose(): void {
-    for (const tensor of this.#made) if (!tensor.kept) tensor.dispose();
-    this.#made.length = 0;
+  /** Frees what was made in it so far and is not kept, but for `survivors`, which stay in it. */
+  dispose(survivors: readonly Scoped[] = []): void {
+    const staying = new Set(survivors);
+    const made = this.#made;
+    this.#made = made.filter((tensor) => staying.has(tensor));
+    for (const tensor of made) if (!tensor.kept && !staying.has(tensor)) tensor.dispose();
   }
 }
 

@@ -29,6 +29,8 @@ export const positiveInteger = number("an integer ≥ 1", (value) => Number.isIn
 export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
 /** More than zero, to one. */
 export const positiveFraction = number("a number in (0, 1]", (value) => value > 0 && value <= 1);
+/** Between zero and one. */
+export const properFraction = number("a number in (0, 1)", (value) => value > 0 && value < 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
 /** The decay rates of two moving averages. */
@@ -43,15 +45,20 @@ export const milestones: Check = {
   test: (value) =>
     Array.isArray(value) && value.every((step, i) => count.test(step) && (i === 0 || step >= value[i - 1])),
 };
-/** One of some words. */
-export const oneOf = (...words: readonly string[]): Check => ({
-  expected: words.map((word) => JSON.stringify(word)).join(" or "),
-  test: (value) => words.includes(value as string),
-});
 /** What a check accepts, or nothing. */
 export const optional = (check: Check): Check => ({
   expected: check.expected,
   test: (value) => value === undefined || check.test(value),
+});
+/** What a check accepts, or `null`. */
+export const orNull = (check: Check): Check => ({
+  expected: `${check.expected}, or null`,
+  test: (value) => value === null || check.test(value),
+});
+/** One of some values. */
+export const oneOf = (...values: readonly unknown[]): Check => ({
+  expected: values.map(shown).join(" or "),
+  test: (value) => values.includes(value),
 });
 /** One for every parameter group. */
 export const listOf = (check: Check, length: number): Check => ({

@@ -18,14 +18,19 @@ export interface Evaluate {
   readonly values: readonly Tensor[];
   readonly gradients: boolean;
 }
-/** What an evaluation gives; gradients are zeros where there are none. */
+/** What an evaluation gives; gradients are zeros where there are none, and left out where nobody asked for them. */
 export interface Evaluation {
   readonly loss: number;
   readonly gradients: readonly Tensor[];
 }
 
+/** Lets everything go that the step has made so far, but some tensors. */
+export interface Forget {
+  readonly survivors: readonly Tensor[];
+}
+
 /** A computation that stops where it needs to know numbers, which some devices only give later. */
-export type Steps<T> = Generator<Evaluate | readonly Tensor[], T, Evaluation | readonly number[]>;
+export type Steps<T> = Generator<Evaluate | Forget | readonly Tensor[], T, Evaluation | readonly number[]>;
 
 /** The elements of scalars. */
 export function* numbers(...scalars: Tensor[]): Steps<readonly number[]> {
@@ -40,6 +45,11 @@ export function* lossAt(values: readonly Tensor[]): Steps<number> {
 /** The loss and its gradients with `values` in the place of the parameters'. */
 export function* gradientsAt(values: readonly Tensor[]): Steps<Evaluation> {
   return (yield { values, gradients: true }) as Evaluation;
+}
+
+/** Frees what the step has made so far, but some tensors: for steps that go around many times. */
+export function* forgetAllBut(survivors: readonly Tensor[]): Steps<void> {
+  yield { survivors };
 }
 
 /** What a joint rule has come to, member by member; a state that is left out is as before. */
@@ -63,6 +73,8 @@ export interface JointRule<H extends object, S extends State<S>, C extends State
   readonly oneGroup?: true;
   /** What parameters share before the first step. */
   readonly begin: (hyper: H) => C;
+  /** What is wrong with something saved that parameters are to share, in a sentence about it, or `null`. */
+  readonly fits?: (shared: C, parameters: readonly Tensor[]) => string | null;
   /** One step of the members: of those with a gradient, or where the rule asks for evaluations, of all. */
   readonly step: (members: readonly Member<H, S>[], shared: C) => Steps<Outcome<S, C>>;
 }

@@ -2,6 +2,7 @@ import {
   ArgumentError,
   detach,
   enableGrad,
+  type GeneratorState,
   getRngState,
   noGrad,
   type Parameter,
@@ -35,40 +36,43 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
   /** One step, which gives the loss of the first evaluation. Where something throws, values and state are as they were. */
   *move(groups: readonly ParamGroup<H>[], closure: (() => Tensor) | undefined): Reading<Tensor | undefined> {
     const rule = this.#rule;
+    // What the step begins with lasts until its end; what the rule makes on the way may go before.
+    const start = new Workspace();
     const workspace = new Workspace();
-    const segment = <T>(fn: () => T): T => workspace.run(() => noGrad(fn));
+    const segment = <T>(fn: () => T, where = workspace): T => where.run(() => noGrad(fn));
     let first = rule.closure === undefined && closure !== undefined ? enableGrad(closure) : undefined;
     const owners = groups.flatMap((hyper) => hyper.params.map((parameter) => ({ parameter, hyper })));
     const movers = rule.closure === undefined ? owners.filter(({ parameter }) => peekGrad(parameter) !== null) : owners;
     if (movers.length === 0) return first;
     const parameters = movers.map(({ parameter }) => parameter);
-    const before = segment(() => parameters.map(detach));
+    const before = segment(() => parameters.map(detach), start);
     try {
-      const members = segment(() =>
-        movers.map(({ parameter, hyper }, i) => this.#member(parameter, hyper, before[i]!)),
+      const members = segment(
+        () => movers.map(({ parameter, hyper }, i) => this.#member(parameter, hyper, before[i]!)),
+        start,
       );
-      const steps = segment(() => rule.step(members, this.#shared.value ?? rule.begin(members[0]!.hyper)));
-      const evaluation = new Evaluator(rule, parameters, closure);
+      const steps = segment(() => rule.step(members, this.#shared.value ?? rule.begin(members[0]!.hyper)), start);
+      const evaluator = new Evaluator(rule, parameters, closure);
       let next = segment(() => steps.next());
       while (!next.done) {
         const request = next.value;
-        let answer: Evaluation | readonly number[];
-        if ("gradients" in request) {
-          const loss = evaluation.run(request);
+        let answer: Evaluation | readonly number[] = [];
+        if ("survivors" in request) workspace.dispose(request.survivors);
+        else if ("gradients" in request) {
+          const loss = evaluator.run(request);
           first ??= loss;
           const [value] = yield [loss];
-          answer = { loss: value!, gradients: segment(() => parameters.map(gradientOf)) };
+          answer = { loss: value!, gradients: segment(() => (request.gradients ? parameters.map(gradientOf) : [])) };
         } else answer = yield request;
         next = segment(() => steps.next(answer));
       }
       const { values, states, shared } = next.value;
       segment(() => {
-        const after = members.map((member, i) => mapTensors(states?.[i] ?? member.state, detach));
+        const slots = members.map(({ state, t }, i) => ({ step: t, state: mapTensors(states?.[i] ?? state, detach) }));
         const sharedAfter = mapTensors(shared, detach);
-        for (const [i, parameter] of parameters.entries()) {
-          parameter.assign(values[i]!);
-          this.#slots.set(parameter, { step: members[i]!.t, state: after[i]! });
-        }
+        // What may throw comes first.
+        for (const [i, parameter] of parameters.entries()) parameter.assign(values[i]!);
+        for (const [i, parameter] of parameters.entries()) this.#slots.set(parameter, slots[i]!);
         this.#shared.value = sharedAfter;
       });
       return first;
@@ -77,6 +81,7 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
       throw error;
     } finally {
       workspace.dispose();
+      start.dispose();
     }
   }
 
@@ -94,41 +99,57 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
 
 /** Evaluates the closure of a step with other values in the place of the parameters'. */
 class Evaluator {
-  readonly #name: string;
-  readonly #kind: "backward" | "loss" | undefined;
+  readonly #rule: { readonly name: string; readonly closure?: "backward" | "loss" };
   readonly #parameters: readonly Parameter[];
   readonly #closure: (() => Tensor) | undefined;
-  readonly #randomness = getRngState();
+  /** The state of the default generator before the first evaluation. */
+  #randomness: GeneratorState | null = null;
 
   constructor(
-    { name, closure: kind }: { readonly name: string; readonly closure?: "backward" | "loss" },
+    rule: { readonly name: string; readonly closure?: "backward" | "loss" },
     parameters: readonly Parameter[],
     closure: (() => Tensor) | undefined,
   ) {
-    this.#name = name;
-    this.#kind = kind;
+    this.#rule = rule;
     this.#parameters = parameters;
     this.#closure = closure;
   }
 
   run({ values, gradients }: Evaluate): Tensor {
     for (const [i, parameter] of this.#parameters.entries()) parameter.assign(values[i]!);
-    if (this.#kind === "backward") return this.#checked(enableGrad(this.#closure!));
-    setRngState(this.#randomness);
-    if (!gradients) return this.#checked(noGrad(this.#closure!));
+    if (this.#rule.closure === "backward") return this.#loss();
+    if (!gradients) return this.#replayed(() => this.#loss(noGrad));
     for (const parameter of this.#parameters) parameter.grad = null;
-    const loss = this.#checked(enableGrad(this.#closure!));
+    const loss = this.#replayed(() => this.#loss());
+    if (this.#parameters.some((parameter) => peekGrad(parameter) !== null))
+      throw this.#error("the closure called backward()", "return the loss only: the step needs its gradients once");
     enableGrad(() => loss.backward());
     return loss;
   }
 
-  #checked(loss: unknown): Tensor {
+  /** Draws, after the first evaluation, the random numbers of the first one again, and no others. */
+  #replayed<T>(fn: () => T): T {
+    const now = getRngState();
+    if (this.#randomness === null) {
+      this.#randomness = now;
+      return fn();
+    }
+    setRngState(this.#randomness);
+    try {
+      return fn();
+    } finally {
+      setRngState(now);
+    }
+  }
+
+  #loss(mode = enableGrad): Tensor {
+    const loss: unknown = mode(this.#closure!);
     if (loss instanceof Tensor && loss.numel() === 1) return loss;
-    throw new ArgumentError(
-      this.#name,
-      `the closure returned ${shown(loss)}`,
-      "return the loss, a tensor with one element",
-    );
+    throw this.#error(`the closure returned ${shown(loss)}`, "return the loss, a tensor with one element");
+  }
+
+  #error(problem: string, remedy: string): ArgumentError {
+    return new ArgumentError(`${this.#rule.name}.step`, problem, remedy);
   }
 }
 

@@ -144,6 +144,11 @@ export class Optimizer<H extends object, S extends State<S>, C extends State<C> 
     if (dict.training !== undefined) this.#isTraining = dict.training;
   }
 
+  /** @internal What all parameters share; `null` before the first step. */
+  protected get shared(): C | null {
+    return this.#shared.value;
+  }
+
   /** @internal Replaces value and state of every parameter that has made a step. */
   protected exchange(fn: (p: Tensor, state: S, hyper: H) => { readonly p: Tensor; readonly state: S }): void {
     noGrad(() => {

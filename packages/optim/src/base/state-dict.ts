@@ -1,5 +1,6 @@
 import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
 import { positiveInteger, shown, unknownNames } from "../checks.ts";
+import type { JointRule } from "./joint-rule.ts";
 import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
 import { mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
 import type { Slot } from "./slots.ts";
@@ -45,7 +46,7 @@ export function groupState<H extends object, S extends State<S>>(
 
 /** The options and the state that a dict holds for some groups. Throws with all that does not fit. */
 export function verify<H extends object, S extends State<S>, C extends State<C>>(
-  rule: RuleBase<H, S> & { readonly begin?: (hyper: H) => C },
+  rule: RuleBase<H, S> & Partial<Pick<JointRule<H, S, C>, "begin" | "fits">>,
   groups: readonly ParamGroup<H>[],
   dict: OptimizerStateDict<H, S, C>,
 ): { options: H[]; slots: Map<Parameter, Slot<S>>; shared: C | null } {
@@ -80,7 +81,17 @@ export function verify<H extends object, S extends State<S>, C extends State<C>>
     }
   }
   const { shared = null, training } = dict;
-  if (shared !== null) problems.push(...sharedProblems(rule.begin?.(groups[0]!) ?? null, shared));
+  if (shared !== null) {
+    const wrong = sharedProblems(rule.begin?.(groups[0]!) ?? null, shared);
+    const misfit =
+      wrong.length > 0
+        ? null
+        : rule.fits?.(
+            shared,
+            groups.flatMap(({ params }) => params),
+          );
+    problems.push(...wrong, ...(misfit ? [`shared ${misfit}`] : []));
+  }
   if (training !== undefined && (rule.modes === undefined || typeof training !== "boolean"))
     problems.push(`training is ${shown(training)}, expected ${rule.modes === undefined ? "nothing" : "true or false"}`);
   const known = new Set(paramGroups.flatMap(({ params }) => params).map(String));
