@@ -216,6 +216,37 @@ def optimizers(case):
     return {"trajectory": trajectory}
 
 
+# --- lbfgs.json -------------------------------------------------------------------------------------------
+
+OBJECTIVES = {
+    "rosenbrock": lambda x: ((1 - x[:-1]) ** 2 + 100 * (x[1:] - x[:-1] ** 2) ** 2).sum(),
+    "quadratic": lambda x: 0.5 * (torch.arange(1, len(x) + 1) * x * x).sum() - x.sum(),
+}
+
+
+def lbfgs(case):
+    """In float64, and all digits: line searches make much of small differences."""
+    objective = OBJECTIVES[case["objective"]]
+    x = torch.tensor(case["x0"], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([x], **keywords(case["options"]))
+    evaluations = 0
+
+    def closure():
+        nonlocal evaluations
+        evaluations += 1
+        optimizer.zero_grad()
+        loss = objective(x)
+        loss.backward()
+        return loss
+
+    trajectory = []
+    for _ in case["trajectory"]:
+        before = optimizer.step(closure).item()
+        after = {"x": x.tolist(), "lossAfter": objective(x).item(), "functionEvaluations": evaluations}
+        trajectory.append({"lossBefore": before, **after})
+    return {"trajectory": trajectory}
+
+
 # --- schedulers.json --------------------------------------------------------------------------------------
 
 
@@ -384,6 +415,7 @@ FILES = {
     "loss-options": losses,
     "optimizers": optimizers,
     "optimizers-beyond-torch": optimizers,
+    "lbfgs": lbfgs,
     "schedulers": schedulers,
     "training": training,
     "printing": printing,
@@ -399,6 +431,8 @@ def tolerance(file, case, path):
     """How far two processors may be apart; the errors of convolution nets grow with the steps."""
     if file == "schedulers":
         return 1e-12
+    if file == "lbfgs":
+        return 1e-8
     if file != "training":
         return 1e-5
     if (case["model"], path[-1]) in NOISE:

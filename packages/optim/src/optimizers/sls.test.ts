@@ -106,8 +106,10 @@ describe("line searches", () => {
         const isLow = (t: number): boolean => loss(t) <= -c * t * gg;
         expect(tried[0]).toBe(eta);
         for (const [i, t] of tried.entries()) if (i > 0) expect(t).toBe(tried[i - 1]! * betaB);
-        expect(tried.map(isLow)).toEqual([...Array(tried.length - 1).fill(false), true]);
-        expect([length, stepSize]).toEqual([tried.at(-1), tried.at(-1)]);
+        const isFound = tried.length < 100;
+        expect(tried.map(isLow)).toEqual([...Array(tried.length - 1).fill(false), isFound]);
+        if (isFound) expect([length, stepSize]).toEqual([tried.at(-1), tried.at(-1)]);
+        else expect(length).toBe(1e-6);
       }),
     );
   });
@@ -226,7 +228,7 @@ describe.each(Object.keys(MAKERS) as (keyof typeof MAKERS)[])("%s", (name) => {
         expect(copies.map(values)).toEqual(ps.map(values));
         expect(plain(resumed)).toEqual(plain(optimizer));
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
@@ -245,7 +247,7 @@ describe.each(Object.keys(MAKERS) as (keyof typeof MAKERS)[])("%s", (name) => {
           for (const [i, value] of ps.flatMap(values).entries())
             expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-9);
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
@@ -461,7 +463,7 @@ describe("SlsAcc", () => {
         expect(b.map(values)).toEqual(a.map(values));
         expect(acc.stepSize).toBe(sls.stepSize);
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
