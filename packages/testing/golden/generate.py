@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.lbfgs import _strong_wolfe
 
 HERE = Path(__file__).parent
 
@@ -247,6 +248,32 @@ def lbfgs(case):
     return {"trajectory": trajectory}
 
 
+# --- strong-wolfe.json ------------------------------------------------------------------------------------
+
+
+def strong_wolfe(case):
+    """The line search of LBFGS along t**4 / 8 - drop t + height (cos(frequency t) - 1)."""
+    drop, height, frequency = case["drop"], case["height"], case["frequency"]
+    tried = []
+
+    def value(t):
+        return t**4 / 8 - drop * t + height * (math.cos(frequency * t) - 1)
+
+    def slope(t):
+        return torch.tensor([t**3 / 2 - drop - height * frequency * math.sin(frequency * t)], dtype=torch.float64)
+
+    def evaluate(x, t, d):
+        tried.append(float(t))
+        return value(float(t)), slope(float(t))
+
+    d = torch.ones(1, dtype=torch.float64)
+    options = {"max_ls": case["maxSteps"], "tolerance_change": case["toleranceChange"]}
+    gradient = slope(0.0)
+    start = (value(0.0), gradient, gradient.dot(d))
+    _, _, t, evaluations = _strong_wolfe(evaluate, None, case["t"], d, *start, **options)
+    return {"tried": tried, "result": float(t), "evaluations": evaluations}
+
+
 # --- schedulers.json --------------------------------------------------------------------------------------
 
 
@@ -416,6 +443,7 @@ FILES = {
     "optimizers": optimizers,
     "optimizers-beyond-torch": optimizers,
     "lbfgs": lbfgs,
+    "strong-wolfe": strong_wolfe,
     "schedulers": schedulers,
     "training": training,
     "printing": printing,
@@ -431,7 +459,7 @@ def tolerance(file, case, path):
     """How far two processors may be apart; the errors of convolution nets grow with the steps."""
     if file == "schedulers":
         return 1e-12
-    if file == "lbfgs":
+    if file in ("lbfgs", "strong-wolfe"):
         return 1e-8
     if file != "training":
         return 1e-5

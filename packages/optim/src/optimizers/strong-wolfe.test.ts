@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Found, type Sample, type StrongWolfeOptions, strongWolfe } from "../index.ts";
@@ -23,6 +24,10 @@ const parabola =
   (t) => [(curvature * (t - bottom) ** 2) / 2, curvature * (t - bottom)];
 
 /** Falls at 0, and rises far away: a quartic with wiggles. */
+const curve =
+  ({ drop, height: a, frequency: w }: { drop: number; height: number; frequency: number }): Phi =>
+  (t) => [t ** 4 / 8 - drop * t + a * (Math.cos(w * t) - 1), t ** 3 / 2 - drop - a * w * Math.sin(w * t)];
+
 const wavy = fc
   .record({
     drop: fc.integer({ min: 1, max: 64 }).map((i) => i / 8),
@@ -31,15 +36,30 @@ const wavy = fc
     t: fc.constantFrom(1e-3, 0.1, 1, 8, 100),
     c2: fc.constantFrom(0.1, 0.5, 0.9),
   })
-  .map(({ drop, height: a, frequency: w, ...rest }) => {
-    const phi: Phi = (t) => [
-      t ** 4 / 8 - drop * t + a * (Math.cos(w * t) - 1),
-      t ** 3 / 2 - drop - a * w * Math.sin(w * t),
-    ];
-    return { phi, ...rest };
-  });
+  .map(({ t, c2, ...shape }) => ({ phi: curve(shape), t, c2 }));
+
+interface Case {
+  readonly drop: number;
+  readonly height: number;
+  readonly frequency: number;
+  readonly t: number;
+  readonly maxSteps: number;
+  readonly toleranceChange: number;
+  readonly tried: readonly number[];
+  readonly result: number;
+  readonly evaluations: number;
+}
+const golden = new URL("../../../testing/golden/strong-wolfe.json", import.meta.url);
+const { cases } = JSON.parse(readFileSync(golden, "utf8")) as { cases: Case[] };
 
 describe("strongWolfe", () => {
+  test.each(cases)("tries what PyTorch's tries: drop $drop, height $height, frequency $frequency, from $t", (c) => {
+    const { tried, point, evaluations } = search(curve(c), c.t, c);
+    expect(evaluations).toBe(c.evaluations);
+    for (const [i, t] of tried.entries()) expect(Math.abs(t - c.tried[i]!)).toBeLessThan(1e-9 * Math.max(1, t));
+    expect(point.t).toBeCloseTo(c.result, 9);
+  });
+
   test("finds a step that satisfies both conditions, and says truly whether it has", () => {
     let satisfied = 0;
     let all = 0;
