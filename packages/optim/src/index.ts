@@ -56,6 +56,12 @@ export { SearchingOptimizer, type SearchHyper, type SearchState } from "./optimi
 export { SLS, slsRule, type SLSHyper } from "./optimizers/sls.ts";
 export { SlsAcc, slsAccRule, type SlsAccHyper, type SlsAccSearches, type SlsAccState } from "./optimizers/sls-acc.ts";
 export { strongWolfe, type Found, type Sample, type StrongWolfeOptions } from "./optimizers/strong-wolfe.ts";
+export { pointwise } from "./base/pointwise.ts";
+export { Adafactor, adafactorRule, type AdafactorHyper, type AdafactorState } from "./optimizers/adafactor.ts";
+export { LAMB, lambRule, type LAMBHyper, type LAMBState } from "./optimizers/lamb.ts";
+export { LARS, larsRule, type LARSHyper } from "./optimizers/lars.ts";
+export { Muon, muonRule, type MuonHyper, type MuonState } from "./optimizers/muon.ts";
+
 
 
 /**
