@@ -33,6 +33,8 @@ export const positiveFraction = number("a number in (0, 1]", (value) => value > 
 export const properFraction = number("a number in (0, 1)", (value) => value > 0 && value < 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
+/** The decay rate of a moving average. */
+export const decayRate = number("a number in [0, 1)", (value) => value >= 0 && value < 1);
 /** The decay rates of two moving averages. */
 export const betas: Check = {
   expected: "two numbers in [0, 1)",

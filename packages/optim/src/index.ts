@@ -61,6 +61,12 @@ export { Adafactor, adafactorRule, type AdafactorHyper, type AdafactorState } fr
 export { LAMB, lambRule, type LAMBHyper, type LAMBState } from "./optimizers/lamb.ts";
 export { LARS, larsRule, type LARSHyper } from "./optimizers/lars.ts";
 export { Muon, muonRule, type MuonHyper, type MuonState } from "./optimizers/muon.ts";
+export { DistanceOptimizer, type DistanceHyper } from "./base/learning-rate-free.ts";
+export { DAdaptAdaGrad, dAdaptAdaGradRule, type DAdaptAdaGradHyper, type DAdaptAdaGradShared, type DAdaptAdaGradState } from "./optimizers/dadapt-adagrad.ts";
+export { DAdaptAdam, dAdaptAdamRule, type DAdaptAdamHyper, type DAdaptAdamShared, type DAdaptAdamState } from "./optimizers/dadapt-adam.ts";
+export { DAdaptLion, dAdaptLionRule, type DAdaptLionHyper, type DAdaptLionShared, type DAdaptLionState } from "./optimizers/dadapt-lion.ts";
+export { DAdaptSGD, dAdaptSGDRule, type DAdaptSGDHyper, type DAdaptSGDShared, type DAdaptSGDState } from "./optimizers/dadapt-sgd.ts";
+export { Prodigy, prodigyRule, type ProdigyHyper, type ProdigyShared, type ProdigyState } from "./optimizers/prodigy.ts";
 
 
 

@@ -71,6 +71,8 @@ export interface JointRule<H extends object, S extends State<S>, C extends State
   readonly closure?: "backward" | "loss";
   /** Whether all parameters have the same options. */
   readonly oneGroup?: true;
+  /** Whether parameters with these options take no part in steps. */
+  readonly still?: (hyper: H) => boolean;
   /** What parameters share before the first step. */
   readonly begin: (hyper: H) => C;
   /** What is wrong with something saved that parameters are to share, in a sentence about it, or `null`. */

@@ -41,7 +41,8 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
     const workspace = new Workspace();
     const segment = <T>(fn: () => T, where = workspace): T => where.run(() => noGrad(fn));
     let first = rule.closure === undefined && closure !== undefined ? enableGrad(closure) : undefined;
-    const owners = groups.flatMap((hyper) => hyper.params.map((parameter) => ({ parameter, hyper })));
+    const moving = groups.filter((hyper) => !rule.still?.(hyper));
+    const owners = moving.flatMap((hyper) => hyper.params.map((parameter) => ({ parameter, hyper })));
     const movers = rule.closure === undefined ? owners.filter(({ parameter }) => peekGrad(parameter) !== null) : owners;
     if (movers.length === 0) return first;
     const parameters = movers.map(({ parameter }) => parameter);

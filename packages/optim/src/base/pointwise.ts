@@ -12,7 +12,9 @@ export function pointwise<const X extends string, const Y extends string>(
 ): Record<Y, Tensor> {
   const names = Object.keys(tensors) as X[];
   const writer = new ProgramWriter(names.length, null);
-  const results = fn(Object.fromEntries(names.map((name, i) => [name, writer.tensor(i)])) as unknown as Record<X, Value>);
+  const results = fn(
+    Object.fromEntries(names.map((name, i) => [name, writer.tensor(i)])) as unknown as Record<X, Value>,
+  );
   const outputs = Object.entries<Elements>(results);
   const program = writer.finish(outputs.map(([, x]) => (x as Value).index));
   const values = elementwiseProgram([...names.map((name) => tensors[name]), ...writer.numbers], program);
