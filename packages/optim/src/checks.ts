@@ -33,6 +33,8 @@ export const positiveFraction = number("a number in (0, 1]", (value) => value > 
 export const properFraction = number("a number in (0, 1)", (value) => value > 0 && value < 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
+/** A part of a whole. */
+export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
 /** The decay rate of a moving average. */
 export const decayRate = number("a number in [0, 1)", (value) => value >= 0 && value < 1);
 /** The decay rates of two moving averages. */
@@ -90,6 +92,18 @@ export function checked<O extends object>(op: string, options: O, checks: Checks
   return options;
 }
 
+/** Options over their defaults, where they are right; `undefined` means that one is not given. */
+export function given<O extends object>(op: string, options: Partial<O>, defaults: O, checks: Checks<O>): O {
+  rejectNonObject(op, options, checks);
+  return checked(op, withDefaults(defaults, options), checks);
+}
+
+/** Options over their defaults; `undefined` means that one is not given. */
+export function withDefaults<H extends object>(defaults: H, options: Partial<H>): H {
+  const present = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(present) };
+}
+
 /** Throws where something else stands in the place of options, such as a bare learning rate. */
 export function rejectNonObject(op: string, options: unknown, checks: object): void {
   if (typeof options !== "object" || options === null)
@@ -100,6 +114,14 @@ export function rejectNonObject(op: string, options: unknown, checks: object): v
 export function reject(op: string, problems: readonly string[]): void {
   if (problems.length > 0) throw new ArgumentError(op, problems.join("; "));
 }
+
+/** Throws where something else stands in the place of a closure that calls `backward()`. */
+export function rejectNoClosure(op: string, closure: unknown): void {
+  if (typeof closure !== "function") throw new ArgumentError(op, `${shown(closure)} is no closure`, BACKWARD_CLOSURE);
+}
+
+/** What to pass where a closure is needed. */
+export const BACKWARD_CLOSURE = "pass a function that computes the loss, calls backward() and returns the loss";
 
 /** A value as messages show it. */
 export function shown(value: unknown): string {

@@ -67,6 +67,9 @@ export { DAdaptAdam, dAdaptAdamRule, type DAdaptAdamHyper, type DAdaptAdamShared
 export { DAdaptLion, dAdaptLionRule, type DAdaptLionHyper, type DAdaptLionShared, type DAdaptLionState } from "./optimizers/dadapt-lion.ts";
 export { DAdaptSGD, dAdaptSGDRule, type DAdaptSGDHyper, type DAdaptSGDShared, type DAdaptSGDState } from "./optimizers/dadapt-sgd.ts";
 export { Prodigy, prodigyRule, type ProdigyHyper, type ProdigyShared, type ProdigyState } from "./optimizers/prodigy.ts";
+export { Wrapper, type BaseStateDict, type Wrappable } from "./base/wrapper.ts";
+export { Lookahead, type LookaheadOptions, type LookaheadStateDict } from "./optimizers/lookahead.ts";
+export { SAM, type HalfStepOptions, type SAMOptions } from "./optimizers/sam.ts";
 
 
 

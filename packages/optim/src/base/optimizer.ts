@@ -1,6 +1,6 @@
 import { ArgumentError, BackendError, detach, noGrad, type Parameter, scope, type Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { reject, rejectNonObject, shown, unknownNames } from "../checks.ts";
+import { BACKWARD_CLOSURE, reject, rejectNonObject, shown, unknownNames, withDefaults } from "../checks.ts";
 import type { JointRule } from "./joint-rule.ts";
 import { EachMover } from "./move-each.ts";
 import { JointMover, type Reading } from "./move-together.ts";
@@ -12,7 +12,6 @@ import {
   type ParamGroup,
   type Params,
   rejectGroups,
-  withDefaults,
 } from "./param-groups.ts";
 import { mapTensors, type PointwiseRule, type Rule, type State } from "./rule.ts";
 import { Shared, Slots } from "./slots.ts";
@@ -208,7 +207,7 @@ export class Optimizer<H extends object, S extends State<S>, C extends State<C> 
 const closureOf = (rule: object): string =>
   "closure" in rule && rule.closure === "loss"
     ? "pass a function that returns the loss, and does not call backward()"
-    : "pass a function that computes the loss, calls backward() and returns the loss";
+    : BACKWARD_CLOSURE;
 
 /** Goes on with the values that `read` gives at once. */
 function finish<T>(moving: Reading<T>, read: (xs: readonly Tensor[]) => readonly number[]): T {

@@ -1,7 +1,7 @@
 import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
-import { positiveInteger, shown, unknownNames } from "../checks.ts";
+import { positiveInteger, shown, unknownNames, withDefaults } from "../checks.ts";
 import type { JointRule } from "./joint-rule.ts";
-import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
+import { copied, hyperNames, hyperProblems, type ParamGroup } from "./param-groups.ts";
 import { mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
 import type { Slot } from "./slots.ts";
 
@@ -152,13 +152,16 @@ function slotOf<S extends State<S>>(
 function expectedAt(value: unknown, like: StateValue, parameter: Parameter): string | null {
   if (value === null && like === null) return null;
   if (typeof like === "number") return typeof value === "number" ? null : "a number";
-  const { shape, dtype, backend } = like instanceof Tensor ? like : parameter;
-  const fits =
-    value instanceof Tensor && show(value.shape) === show(shape) && value.dtype === dtype && value.backend === backend;
-  return fits ? null : described(like instanceof Tensor ? like : parameter);
+  const model = like instanceof Tensor ? like : parameter;
+  return isLike(value, model) ? null : described(model);
 }
 
-const described = (value: unknown): string =>
+/** @internal Whether a value may stand in the place of a tensor. */
+export const isLike = (value: unknown, { shape, dtype, backend }: Tensor): boolean =>
+  value instanceof Tensor && show(value.shape) === show(shape) && value.dtype === dtype && value.backend === backend;
+
+/** @internal As messages show a value of a state, or what should stand there. */
+export const described = (value: unknown): string =>
   value instanceof Tensor
     ? `a ${value.dtype} tensor of shape ${show(value.shape)} on "${value.backend.name}"`
     : value === null
