@@ -15,6 +15,7 @@ const parameter = new d.Parameter(zeros([2]));
 const find = (options: d.optim.FindLearningRateOptions): unknown =>
   optim.findLearningRate(new optim.SGD([parameter]), () => parameter.sum(), options);
 const sgd = new optim.SGD([parameter], { lr: 0.1 });
+const matrix = new d.Parameter(zeros([2, 2]));
 
 type BadCall = readonly [call: () => unknown, op: string, ...shown: string[]];
 
@@ -334,6 +335,30 @@ const CALLS: Readonly<Record<string, readonly BadCall[]>> = {
     [() => new optim.SLS([parameter]).step(() => ones([2])), "SLS.step", "[2]", "one element"],
     [() => new optim.SlsAcc([parameter], { momentum: -1 }), "SlsAcc", "-1"],
     [() => new optim.SlsAcc([parameter], { accelerationMethod: wrong("heavy") }), "SlsAcc", "heavy", "polyak"],
+    [() => new optim.Adafactor([parameter], { beta2Decay: 0.8 }), "Adafactor", "0.8", "≤ 0"],
+    [() => new optim.Adafactor([parameter], { eps: [-1, 1e-3] }), "Adafactor", "[-1, 0.001]", "null"],
+    [() => new optim.Adafactor([parameter], { d: 0.5 }), "Adafactor", "0.5", "≥ 1"],
+    [() => new optim.Muon([parameter]), "Muon", "[2]", "AdamW"],
+    [() => new optim.Muon([matrix], { nsSteps: 100 }), "Muon", "100", "99"],
+    [() => new optim.Muon([matrix], { nsCoefficients: wrong([1, 2]) }), "Muon", "[1, 2]", "three"],
+    [() => new optim.Muon([matrix], { adjustLrFn: wrong("rms") }), "Muon", "rms", "match_rms_adamw"],
+    [() => new optim.LAMB([parameter], { betas: [0.9, 1] }), "LAMB", "[0.9, 1]"],
+    [() => new optim.LARS([parameter], { trustCoeff: -1 }), "LARS", "-1"],
+    [() => new optim.LARS([parameter], { nesterov: true }), "LARS", "nesterov", "momentum 0"],
+    [() => new optim.Prodigy([parameter], { d0: 0 }), "Prodigy", "0"],
+    [() => new optim.Prodigy([parameter], { beta3: 1 }), "Prodigy", "1", "null"],
+    [() => new optim.Prodigy([parameter], { growthRate: 0.5 }), "Prodigy", "0.5", "≥ 1"],
+    [() => new optim.Prodigy([parameter], { sliceP: 0 }), "Prodigy", "0"],
+    [() => new optim.DAdaptAdam([parameter], { eps: 0 }), "DAdaptAdam", "0"],
+    [() => new optim.DAdaptSGD([parameter], { momentum: 1 }), "DAdaptSGD", "1", "[0, 1)"],
+    [() => new optim.DAdaptAdaGrad([parameter], { d0: -1 }), "DAdaptAdaGrad", "-1"],
+    [() => new optim.DAdaptLion([parameter], wrong({ growthRate: 2 })), "DAdaptLion", "growthRate"],
+    [() => new optim.SAM(new optim.SGD([parameter]), { rho: -0.1 }), "SAM", "-0.1"],
+    [() => new optim.SAM(wrong([parameter])), "SAM", "an optimizer"],
+    [() => new optim.SAM(new optim.SGD([parameter])).step(wrong(undefined)), "SAM.step", "backward()"],
+    [() => new optim.SAM(new optim.SGD([parameter])).secondStep(), "SAM.secondStep", "firstStep()"],
+    [() => new optim.Lookahead(new optim.SGD([parameter]), { k: 0 }), "Lookahead", "0"],
+    [() => new optim.Lookahead(new optim.SGD([parameter]), { alpha: 1.5 }), "Lookahead", "1.5", "[0, 1]"],
     [() => optim.clipGradNorm([parameter], -1), "clipGradNorm", "-1"],
     [() => optim.clipGradNorm([parameter], 1, { normType: 0 }), "clipGradNorm", "normType", "0"],
     [() => optim.getTotalNorm([parameter], wrong({ p: 1 })), "getTotalNorm", "p", "normType"],

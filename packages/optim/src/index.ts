@@ -61,13 +61,13 @@ export { Adafactor, adafactorRule, type AdafactorHyper, type AdafactorState } fr
 export { LAMB, lambRule, type LAMBHyper, type LAMBState } from "./optimizers/lamb.ts";
 export { LARS, larsRule, type LARSHyper } from "./optimizers/lars.ts";
 export { Muon, muonRule, type MuonHyper, type MuonState } from "./optimizers/muon.ts";
-export { DistanceOptimizer, type DistanceHyper } from "./base/learning-rate-free.ts";
+export { type DistanceHyper, type DistanceOptimizer } from "./base/learning-rate-free.ts";
 export { DAdaptAdaGrad, dAdaptAdaGradRule, type DAdaptAdaGradHyper, type DAdaptAdaGradShared, type DAdaptAdaGradState } from "./optimizers/dadapt-adagrad.ts";
 export { DAdaptAdam, dAdaptAdamRule, type DAdaptAdamHyper, type DAdaptAdamShared, type DAdaptAdamState } from "./optimizers/dadapt-adam.ts";
 export { DAdaptLion, dAdaptLionRule, type DAdaptLionHyper, type DAdaptLionShared, type DAdaptLionState } from "./optimizers/dadapt-lion.ts";
 export { DAdaptSGD, dAdaptSGDRule, type DAdaptSGDHyper, type DAdaptSGDShared, type DAdaptSGDState } from "./optimizers/dadapt-sgd.ts";
 export { Prodigy, prodigyRule, type ProdigyHyper, type ProdigyShared, type ProdigyState } from "./optimizers/prodigy.ts";
-export { Wrapper, type BaseStateDict, type Wrappable } from "./base/wrapper.ts";
+export { type BaseStateDict, type Wrappable, type Wrapper } from "./base/wrapper.ts";
 export { Lookahead, type LookaheadOptions, type LookaheadStateDict } from "./optimizers/lookahead.ts";
 export { SAM, type HalfStepOptions, type SAMOptions } from "./optimizers/sam.ts";
 
