@@ -97,7 +97,7 @@ describe("the estimate of the distance", () => {
           expect(optimizer.d).toBeGreaterThan(norm(start) / 10);
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 

@@ -53,7 +53,7 @@ describe("SAM", () => {
         expect(train(new SAM(make(wrapped), { rho: 0, adaptive }), wrapped, 4)).toEqual(losses);
         expect(bits(wrapped)).toEqual(bits(plain));
       }),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
   });
 
@@ -81,7 +81,7 @@ describe("SAM", () => {
         for (const [i, x] of bits(parameters).flat().entries())
           expect(x).toBe(Math.fround(at.w[i]! - Math.fround(0.5 * around.g[i]!)));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -101,7 +101,7 @@ describe("SAM", () => {
         }
         expect(bits(halves)).toEqual(bits(whole));
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 
@@ -188,7 +188,7 @@ describe("Lookahead", () => {
         train(new Lookahead(make(still), { k: 1, alpha: 0 }), still, 5);
         expect(bits(still)).toEqual(values);
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 
