@@ -33,8 +33,6 @@ export const positiveFraction = number("a number in (0, 1]", (value) => value > 
 export const properFraction = number("a number in (0, 1)", (value) => value > 0 && value < 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
-/** A part of a whole. */
-export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
 /** The decay rate of a moving average. */
 export const decayRate = number("a number in [0, 1)", (value) => value >= 0 && value < 1);
 /** The decay rates of two moving averages. */
@@ -90,18 +88,6 @@ export function checked<O extends object>(op: string, options: O, checks: Checks
   rejectNonObject(op, options, checks);
   reject(op, [...unknownNames(options, checks), ...badValues(options, checks)]);
   return options;
-}
-
-/** Options over their defaults, where they are right; `undefined` means that one is not given. */
-export function given<O extends object>(op: string, options: Partial<O>, defaults: O, checks: Checks<O>): O {
-  rejectNonObject(op, options, checks);
-  return checked(op, withDefaults(defaults, options), checks);
-}
-
-/** Options over their defaults; `undefined` means that one is not given. */
-export function withDefaults<H extends object>(defaults: H, options: Partial<H>): H {
-  const present = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(present) };
 }
 
 /** Throws where something else stands in the place of options, such as a bare learning rate. */

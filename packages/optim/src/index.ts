@@ -72,7 +72,6 @@ export { Lookahead, type LookaheadOptions, type LookaheadStateDict } from "./opt
 export { SAM, type HalfStepOptions, type SAMOptions } from "./optimizers/sam.ts";
 
 
-
 /**
  * Optimizers, learning-rate schedules and tools of training.
  *

@@ -1,6 +1,6 @@
 import { ArgumentError, BackendError, detach, noGrad, type Parameter, scope, type Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { BACKWARD_CLOSURE, reject, rejectNonObject, shown, unknownNames, withDefaults } from "../checks.ts";
+import { BACKWARD_CLOSURE, reject, rejectNonObject, shown, unknownNames } from "../checks.ts";
 import type { JointRule } from "./joint-rule.ts";
 import { EachMover } from "./move-each.ts";
 import { JointMover, type Reading } from "./move-together.ts";
@@ -12,6 +12,7 @@ import {
   type ParamGroup,
   type Params,
   rejectGroups,
+  withDefaults,
 } from "./param-groups.ts";
 import { mapTensors, type PointwiseRule, type Rule, type State } from "./rule.ts";
 import { Shared, Slots } from "./slots.ts";

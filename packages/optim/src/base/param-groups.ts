@@ -1,5 +1,5 @@
 import { ArgumentError, Parameter, Tensor } from "@descent/core";
-import { badValues, nonNegative, optional, reject, shown, unknownNames, withDefaults } from "../checks.ts";
+import { badValues, nonNegative, optional, reject, shown, unknownNames } from "../checks.ts";
 import type { RuleBase, State } from "./rule.ts";
 
 /** Parameters, and options of their own. */
@@ -115,6 +115,12 @@ export const copied = <H extends object>(hyper: H): H =>
   Object.fromEntries(
     Object.entries(hyper).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]),
   ) as H;
+
+/** Options over their defaults; `undefined` means that one is not given. */
+export function withDefaults<H extends object>(defaults: H, options: Partial<H>): H {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}
 
 const isGroup = (item: unknown): boolean => typeof item === "object" && item !== null && "params" in item;
 

@@ -1,7 +1,7 @@
 import { detach, type Parameter, StateDictError, show, Tensor } from "@descent/core";
-import { positiveInteger, shown, unknownNames, withDefaults } from "../checks.ts";
+import { positiveInteger, shown, unknownNames } from "../checks.ts";
 import type { JointRule } from "./joint-rule.ts";
-import { copied, hyperNames, hyperProblems, type ParamGroup } from "./param-groups.ts";
+import { copied, hyperNames, hyperProblems, type ParamGroup, withDefaults } from "./param-groups.ts";
 import { mapTensors, type RuleBase, type State, type StateValue } from "./rule.ts";
 import type { Slot } from "./slots.ts";
 

@@ -32,7 +32,7 @@ function cases<T>(file: string): readonly T[] {
 }
 
 const PENDING = {
-  optimizers: ["Prodigy", "SLS"],
+  optimizers: ["SLS"],
 };
 
 const OPTIMIZERS: Record<string, new (params: never, options: never) => optim.SGD> = {
@@ -53,7 +53,10 @@ const OPTIMIZERS: Record<string, new (params: never, options: never) => optim.SG
   AdamWScheduleFree: optim.AdamWScheduleFree as never,
   Adafactor: optim.Adafactor as never,
   Muon: optim.Muon as never,
+  Prodigy: optim.Prodigy as never,
 };
+/** How far single precision may lead, where it is not 2e-6: an estimate that grows by powers grows its rounding errors, too. */
+const DRIFT: Readonly<Record<string, number>> = { Prodigy: 2e-4 };
 
 beforeEach(() => setBackend(cpu()));
 
@@ -78,10 +81,10 @@ const golden = [...cases<OptimizerCase>("optimizers"), ...cases<OptimizerCase>("
 describe.each(Object.entries(BACKENDS))("optimizers follow PyTorch's trajectories, %s", (_name, backend) => {
   beforeEach(() => setBackend(backend));
 
-  function expectNear(p: Tensor, { data }: Array32, what: string): void {
+  function expectNear(p: Tensor, { data }: Array32, what: string, tolerance = 2e-6): void {
     const size = Math.max(1, ...data.map(Math.abs));
     const error = Math.max(...numbers(p).map((x, k) => Math.abs(x - data[k]!)));
-    expect(error, what).toBeLessThanOrEqual(2e-6 * size);
+    expect(error, what).toBeLessThanOrEqual(tolerance * size);
   }
 
   test.each(
@@ -98,7 +101,8 @@ describe.each(Object.entries(BACKENDS))("optimizers follow PyTorch's trajectorie
         p.grad = gradient === null ? null : toTensor(gradient);
       }
       optimizer.step();
-      for (const [i, p] of parameters.entries()) expectNear(p, trajectory[step]![i]!, `step ${step}, parameter ${i}`);
+      for (const [i, p] of parameters.entries())
+        expectNear(p, trajectory[step]![i]!, `step ${step}, parameter ${i}`, DRIFT[name]);
     }
     if (averaged === undefined) return;
     if (optimizer instanceof optim.ASGD) optimizer.swapAverages();

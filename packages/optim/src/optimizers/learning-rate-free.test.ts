@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { cpu } from "@descent/backend-cpu";
 import { type Backend, BackendError, Parameter, setBackend, type Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
@@ -22,39 +21,6 @@ const graded = (values: number[], gradient = values.map(() => 1)): Parameter => 
   p.grad = tensor(gradient);
   return p;
 };
-
-describe("Prodigy follows prodigyopt", () => {
-  interface Array32 {
-    readonly shape: readonly number[];
-    readonly data: readonly number[];
-  }
-  interface Case {
-    readonly optimizer: string;
-    readonly options: object;
-    readonly params: readonly Array32[];
-    readonly grads: readonly (readonly (Array32 | null)[])[];
-    readonly trajectory: readonly (readonly Array32[])[];
-  }
-  const url = new URL("../../../testing/golden/optimizers-beyond-torch.json", import.meta.url);
-  const { cases } = JSON.parse(readFileSync(url, "utf8")) as { cases: Case[] };
-  const toTensor = ({ shape, data }: Array32): Tensor => tensor([...data], { dtype: "float64" }).reshape(shape);
-
-  test.each(
-    cases.filter(({ optimizer }) => optimizer === "Prodigy").map((c) => [JSON.stringify(c.options), c] as const),
-  )("%s", (_, { options, params, grads, trajectory }) => {
-    const parameters = params.map((p) => new Parameter(toTensor(p)));
-    const optimizer = new Prodigy(parameters, options);
-    for (const [t, gradients] of grads.entries()) {
-      for (const [i, p] of parameters.entries()) p.grad = gradients[i] ? toTensor(gradients[i]) : null;
-      optimizer.step();
-      // The authors' package was run in float32, in which the estimate drifts.
-      const tolerance = t === 0 ? 1e-6 : 2e-4;
-      for (const [i, p] of parameters.entries())
-        for (const [k, x] of numbers(p).entries())
-          expect(Math.abs(x - trajectory[t]![i]!.data[k]!), `step ${t}`).toBeLessThanOrEqual(tolerance);
-    }
-  });
-});
 
 describe("the estimate of the distance", () => {
   test.each(names)("%s: is d0 at first, never shrinks, and comes with the state", (name) => {

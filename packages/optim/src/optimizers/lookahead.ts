@@ -2,7 +2,8 @@ import { detach, keep, noGrad, type Parameter, StateDictError, scope, type Tenso
 import type { Closure } from "../base/optimizer.ts";
 import { described, isLike } from "../base/state-dict.ts";
 import { type BaseStateDict, type Wrappable, Wrapper } from "../base/wrapper.ts";
-import { badValues, count, fraction, given, positiveInteger, shown } from "../checks.ts";
+import { badValues, count, fraction, positiveInteger, shown } from "../checks.ts";
+import { settled } from "../tools/arguments.ts";
 
 /** Options of Lookahead. */
 export interface LookaheadOptions {
@@ -34,7 +35,7 @@ export class Lookahead<B extends Wrappable> extends Wrapper<B> {
 
   constructor(base: B, options: LookaheadOptions = {}) {
     super("Lookahead", base);
-    const { k, alpha } = given("Lookahead", options, { k: 5, alpha: 0.5 }, { k: positiveInteger, alpha: fraction });
+    const { k, alpha } = settled("Lookahead", options, { k: 5, alpha: 0.5 }, { k: positiveInteger, alpha: fraction });
     this.#k = k;
     this.#alpha = alpha;
   }

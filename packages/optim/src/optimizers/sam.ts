@@ -11,7 +11,8 @@ import {
 } from "@descent/core";
 import type { Closure } from "../base/optimizer.ts";
 import { type BaseStateDict, type Wrappable, Wrapper } from "../base/wrapper.ts";
-import { flag, given, nonNegative, rejectNoClosure } from "../checks.ts";
+import { flag, nonNegative, rejectNoClosure } from "../checks.ts";
+import { settled } from "../tools/arguments.ts";
 import { getTotalNorm } from "../tools/clip.ts";
 
 /** Options of SAM. */
@@ -51,7 +52,7 @@ export class SAM<B extends Wrappable> extends Wrapper<B> {
 
   constructor(base: B, options: SAMOptions = {}) {
     super("SAM", base);
-    const { rho, adaptive } = given(
+    const { rho, adaptive } = settled(
       "SAM",
       options,
       { rho: 0.05, adaptive: false },
@@ -76,7 +77,7 @@ export class SAM<B extends Wrappable> extends Wrapper<B> {
 
   /** Moves to the worst point around, along the gradients that there are; for loops without a closure. */
   firstStep(options: HalfStepOptions = {}): void {
-    const { zeroGrad } = given("SAM.firstStep", options, { zeroGrad: false }, { zeroGrad: flag });
+    const { zeroGrad } = settled("SAM.firstStep", options, { zeroGrad: false }, { zeroGrad: flag });
     if (this.#origin !== null)
       throw new ArgumentError("SAM.firstStep", "the weights have been moved", "call secondStep() first");
     noGrad(() => scope(() => this.#climb()));
@@ -85,7 +86,7 @@ export class SAM<B extends Wrappable> extends Wrapper<B> {
 
   /** Moves back, and has the base step along the gradients of the worst point. */
   secondStep(options: HalfStepOptions = {}): void {
-    const { zeroGrad } = given("SAM.secondStep", options, { zeroGrad: false }, { zeroGrad: flag });
+    const { zeroGrad } = settled("SAM.secondStep", options, { zeroGrad: false }, { zeroGrad: flag });
     if (this.#origin === null)
       throw new ArgumentError("SAM.secondStep", "the weights are where they were", "call firstStep() first");
     this.#return();
