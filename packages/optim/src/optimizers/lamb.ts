@@ -64,35 +64,35 @@ export const lambRule: Rule<LAMBHyper, LAMBState> = {
     maximize: flag,
   },
   init: (p) => ({ expAvg: zerosLike(p), expAvgSq: zerosLike(p) }),
-  update(weights, gradient, state, hyper, t) {
-    const {
-      lr,
-      betas: [b1, b2],
-      eps,
-      weightDecay,
-      decoupledDecay,
-    } = hyper;
-    const [c1, c2] = hyper.biasCorrection ? [1 - b1 ** t, Math.sqrt(1 - b2 ** t)] : [1, 1];
-    const { p, u, expAvg, expAvgSq } = pointwise({ w: weights, gradient, ...state }, ({ w, gradient, ...state }) => {
-      const g = hyper.maximize ? gradient.neg() : gradient;
-      const m = hyper.gradAveraging ? averaged(state.expAvg, g, b1) : state.expAvg.mul(b1).add(g);
-      const v = averaged(state.expAvgSq, g.square(), b2);
-      const r = m.mul(1 / c1).div(
-        v
-          .sqrt()
-          .mul(1 / c2)
-          .add(eps),
-      );
-      const u = weightDecay === 0 || decoupledDecay ? r : r.add(w.mul(weightDecay));
-      return { p: decayed(w, decoupledDecay ? lr * weightDecay : 0), u, expAvg: m, expAvgSq: v };
-    });
-    const state1 = { expAvg, expAvgSq };
-    if (weightDecay === 0 && !hyper.alwaysAdapt) return { p: p.sub(u.mul(lr)), state: state1 };
-    const [wNorm, uNorm] = [p.norm(), u.norm()];
-    const ratio = trusted(wNorm.div(uNorm), wNorm, uNorm);
-    return { p: p.sub(u.mul((hyper.trustClip ? ratio.minimum(1) : ratio).mul(lr))), state: state1 };
+  update(w, gradient, before, hyper, t) {
+    const { lr, weightDecay, trustClip, alwaysAdapt } = hyper;
+    const { p, u, ...state } = direction(w, gradient, before, hyper, t);
+    if (weightDecay === 0 && !alwaysAdapt) return { p: p.sub(u.mul(lr)), state };
+    const [pNorm, uNorm] = [p.norm(), u.norm()];
+    const ratio = trusted(pNorm.div(uNorm), pNorm, uNorm);
+    return { p: p.sub(u.mul((trustClip ? ratio.minimum(1) : ratio).mul(lr))), state };
   },
 };
+
+/** The weights, which may have decayed by themselves, where to go from there, and the averages after `gradient`. */
+function direction(w: Tensor, gradient: Tensor, state: LAMBState, hyper: LAMBHyper, t: number) {
+  const { lr, eps, weightDecay, biasCorrection, gradAveraging, decoupledDecay, maximize } = hyper;
+  const [b1, b2] = hyper.betas;
+  const [c1, c2] = biasCorrection ? [1 - b1 ** t, Math.sqrt(1 - b2 ** t)] : [1, 1];
+  return pointwise({ w, gradient, ...state }, ({ w, gradient, expAvg, expAvgSq }) => {
+    const g = maximize ? gradient.neg() : gradient;
+    const m = gradAveraging ? averaged(expAvg, g, b1) : expAvg.mul(b1).add(g);
+    const v = averaged(expAvgSq, g.square(), b2);
+    const root = v.sqrt().mul(1 / c2);
+    const r = m.mul(1 / c1).div(root.add(eps));
+    return {
+      p: decayed(w, decoupledDecay ? lr * weightDecay : 0),
+      u: weightDecay === 0 || decoupledDecay ? r : r.add(w.mul(weightDecay)),
+      expAvg: m,
+      expAvgSq: v,
+    };
+  });
+}
 
 /**
  * LAMB: Adam for large batches, in which the step of every layer is as long as its weights, times `lr`.

@@ -42,7 +42,7 @@ describe("the estimate of the distance", () => {
     );
   });
 
-  // For convex functions ⟨g, x − x*⟩ ≥ 0, so that the sum under the estimate is at most ‖s‖ times the distance (theorem 1 of the paper).
+  // For convex functions ⟨g, x − x*⟩ ≥ 0, so that the sum under the estimate is at most ‖s‖ times the distance: the bound of the paper.
   test.each([
     ["DAdaptSGD", (xs: number[]) => Math.hypot(...xs)],
     ["DAdaptAdaGrad", (xs: number[]) => Math.max(...xs.map(Math.abs))],
