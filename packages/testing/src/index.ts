@@ -17,4 +17,15 @@ export { lenet } from "./lenet.ts";
 export { withBefore, withoutFused } from "./members.ts";
 export { type CaseInput, leavesOf, type OpCall, type OpCase, outputsOf } from "./op-case.ts";
 export { OP_CASES } from "./op-cases.ts";
+export {
+  type AnOptimizer,
+  coarse,
+  give,
+  OPTIMIZER_CASES,
+  type OptimizerCase,
+  type Options,
+  parametersOf,
+  type TrainingProblem,
+  trainingProblem,
+} from "./optimizer-cases.ts";
 export { type PagedBackend, type PagedBackendOptions, pagedBackend } from "./paged-backend.ts";

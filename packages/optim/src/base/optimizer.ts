@@ -42,7 +42,7 @@ export class Optimizer<H extends object, S extends State<S>, C extends State<C> 
   readonly #slots = new Slots<S>();
   readonly #shared = new Shared<C>();
   readonly #mover: Mover<H>;
-  readonly #hooks = new StepHooks<this>();
+  readonly #hooks = new StepHooks<Optimizer<H, S, C>>();
   #isTraining = true;
   #isMoving = false;
 
@@ -102,12 +102,12 @@ export class Optimizer<H extends object, S extends State<S>, C extends State<C> 
 
   /** Adds a function that runs before every step, with the optimizer; the function that is returned removes it. */
   registerStepPreHook(hook: StepHook<this>): () => void {
-    return this.#hooks.addBefore(hook);
+    return this.#hooks.addBefore(hook as StepHook<Optimizer<H, S, C>>);
   }
 
   /** Adds a function that runs after every step, with the optimizer; the function that is returned removes it. */
   registerStepPostHook(hook: StepHook<this>): () => void {
-    return this.#hooks.addAfter(hook);
+    return this.#hooks.addAfter(hook as StepHook<Optimizer<H, S, C>>);
   }
 
   /** Adds parameters, for example layers that are unfrozen later. Options that the group does not name are the constructor's. */

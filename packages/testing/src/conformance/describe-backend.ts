@@ -8,6 +8,7 @@ import { goldenConformance } from "./golden.ts";
 import { goldenModuleConformance } from "./golden-modules.ts";
 import { indexConformance } from "./indices.ts";
 import { opConformance } from "./ops.ts";
+import { optimizerConformance } from "./optimizers.ts";
 import { storageConformance } from "./storage.ts";
 import { type ConformanceOptions, Suite } from "./suite.ts";
 
@@ -28,6 +29,7 @@ export function describeBackend(
     edgeConformance(suite);
     goldenConformance(suite);
     goldenModuleConformance(suite);
+    optimizerConformance(suite);
     suite.end();
   });
 }
