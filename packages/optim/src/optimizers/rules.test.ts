@@ -1,96 +1,54 @@
 import { cpu } from "@descent/backend-cpu";
-import { Parameter, setBackend, Tensor, tensor } from "@descent/core";
+import { noGrad, Parameter, setBackend, Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
+import {
+  type AnOptimizer,
+  coarse,
+  give,
+  OPTIMIZER_CASES,
+  type Options,
+  parametersOf,
+  type TrainingProblem,
+  trainingProblem,
+} from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, type AdamHyper, AdamW, type Params, SGD, type SGDHyper } from "../index.ts";
+import type { PointwiseRule, StateValue } from "../index.ts";
 
-// Properties of every per-parameter rule, over random shapes, options and gradients. A new optimizer gets all of them with a line in MAKERS.
+// Properties of every optimizer, over random shapes, options and gradients. A new one gets them with its line in OPTIMIZER_CASES, and
+// those that are not for all with a line in a table here.
 
 beforeEach(() => setBackend(cpu()));
 
-type Options = Partial<SGDHyper & AdamHyper>;
-type Given = Params<Options>;
+const RUNS = { numRuns: 40 };
+const NAMES = Object.keys(OPTIMIZER_CASES);
+const has = (option: string) => (name: string) => option in OPTIMIZER_CASES[name]!.rule.defaults;
 
-/** All optimizers look alike from here. */
-type AnyOptimizer = SGD;
-const MAKERS: Record<string, (params: Given, options: Options) => AnyOptimizer> = {
-  SGD: (params, options) => new SGD(params as never, options),
-  Adam: (params, options) => new Adam(params as never, options) as never,
-  AdamW: (params, options) => new AdamW(params as never, options) as never,
-};
+type Problem = TrainingProblem;
 
-const common = {
-  lr: fc.constantFrom(0, 0.01, 0.125, 1),
-  weightDecay: fc.constantFrom(0, 0.01, 0.25),
-  maximize: fc.boolean(),
-};
-const adam = fc.record({
-  ...common,
-  betas: fc.constantFrom<[number, number]>([0.9, 0.999], [0, 0.5], [0.5, 0]),
-  eps: fc.constantFrom(1e-8, 0.125),
-  amsgrad: fc.boolean(),
-});
-const OPTIONS: Record<string, fc.Arbitrary<Options>> = {
-  SGD: fc
-    .record({
-      ...common,
-      momentum: fc.constantFrom(0, 0.5, 0.9),
-      dampening: fc.constantFrom(0, 0.25),
-      nesterov: fc.boolean(),
-    })
-    .map((o) => (o.momentum === 0 || o.dampening !== 0 ? { ...o, nesterov: false } : o)),
-  Adam: adam,
-  AdamW: adam,
-};
+const start = ({ shapes, start }: Problem): Parameter[] => parametersOf(shapes, start);
 
-/** Values on a coarse grid. */
-const values = (length: number): fc.Arbitrary<number[]> =>
-  fc.array(
-    fc.integer({ min: -32, max: 32 }).map((i) => i / 8 || 0),
-    { minLength: length, maxLength: length },
-  );
-
-interface Problem {
-  readonly shapes: readonly number[][];
-  readonly start: readonly number[][];
-  /** `[step][parameter]`; `null` where there is no gradient. */
-  readonly grads: readonly (readonly (number[] | null)[])[];
-}
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-const problem: fc.Arbitrary<Problem> = fc
-  .record({
-    shapes: fc.array(fc.constantFrom<number[]>([], [1], [3], [2, 2], [0]), { minLength: 1, maxLength: 3 }),
-    steps: fc.integer({ min: 1, max: 5 }),
-  })
-  .chain(({ shapes, steps }) => {
-    const gradient = fc.tuple(...shapes.map((shape) => fc.option(values(sizeOf(shape)), { freq: 6 })));
-    return fc.record({
-      shapes: fc.constant(shapes),
-      start: fc.tuple(...shapes.map((shape) => values(sizeOf(shape)))),
-      grads: fc.array(gradient, { minLength: steps, maxLength: steps }),
-    });
-  });
-
-const parametersOf = ({ shapes, start }: Problem): Parameter[] =>
-  shapes.map((shape, i) => new Parameter(tensor(start[i]!).reshape(shape)));
-
-function run(optimizer: AnyOptimizer, parameters: readonly Parameter[], grads: Problem["grads"]): void {
+function run(optimizer: AnOptimizer, parameters: readonly Parameter[], grads: Problem["grads"]): void {
   for (const gradients of grads) {
-    for (const [i, p] of parameters.entries()) {
-      const g = gradients[i] ?? null;
-      p.grad = g === null ? null : tensor(g).reshape(p.shape);
-    }
+    give(parameters, gradients);
     optimizer.step();
   }
 }
 
+/** The same problem with every gradient (and start) changed. */
+const changed = (problem: Problem, g: (x: number) => number, p: (x: number) => number = (x) => x): Problem => ({
+  ...problem,
+  start: problem.start.map((values) => values.map(p)),
+  grads: problem.grads.map((gradients) => gradients.map((values) => values?.map(g) ?? null)),
+});
+
 const bits = (xs: readonly Tensor[]): number[][] => xs.map((x) => Array.from(x.dataSync()));
+/** −x, but for zeros, which have no sign here. */
+const mirrored = (x: number): number => -x || 0;
+const unsigned = (values: readonly number[][]): number[][] => values.map((xs) => xs.map((x) => x || 0));
 
 /** A state dict with arrays in place of tensors. */
-function plain({ state, paramGroups }: ReturnType<AnyOptimizer["stateDict"]>): unknown {
+function plain({ state, paramGroups }: ReturnType<AnOptimizer["stateDict"]>): unknown {
   const entries = Object.entries(state).map(([i, entry]) => [
     i,
     Object.entries<unknown>(entry).map(([key, x]) => [key, x instanceof Tensor ? bits([x]) : x]),
@@ -98,14 +56,21 @@ function plain({ state, paramGroups }: ReturnType<AnyOptimizer["stateDict"]>): u
   return { entries, paramGroups };
 }
 
-describe.each(Object.keys(MAKERS))("%s", (name) => {
-  const make = MAKERS[name]!;
-  const cases = fc.record({ options: OPTIONS[name]!, problem });
+/** Where all parameters of a problem end. */
+function end(name: string, options: Options, problem: Problem): number[][] {
+  const parameters = start(problem);
+  run(OPTIMIZER_CASES[name]!.make(parameters, options), parameters, problem.grads);
+  return bits(parameters);
+}
+
+describe.each(NAMES)("%s", (name) => {
+  const { make, options, rule } = OPTIMIZER_CASES[name]!;
+  const cases = fc.record({ options, problem: trainingProblem });
 
   test("resuming from a saved state, at any step, equals never having stopped", () => {
     fc.assert(
       fc.property(cases, fc.nat(5), ({ options, problem }, at) => {
-        const parameters = parametersOf(problem);
+        const parameters = start(problem);
         const optimizer = make(parameters, options);
         run(optimizer, parameters, problem.grads.slice(0, at));
         const saved = optimizer.stateDict();
@@ -113,19 +78,20 @@ describe.each(Object.keys(MAKERS))("%s", (name) => {
         run(optimizer, parameters, problem.grads.slice(at));
 
         // Options come with the state.
-        const resumed = make(copies, {});
+        const resumed = make(copies);
         resumed.loadStateDict(saved);
         run(resumed, copies, problem.grads.slice(at));
         expect(bits(copies)).toEqual(bits(parameters));
         expect(plain(resumed.stateDict())).toEqual(plain(optimizer.stateDict()));
       }),
+      RUNS,
     );
   });
 
   test("snapshots do not change with later steps", () => {
     fc.assert(
       fc.property(cases, ({ options, problem }) => {
-        const parameters = parametersOf(problem);
+        const parameters = start(problem);
         const optimizer = make(parameters, options);
         run(optimizer, parameters, problem.grads.slice(0, 1));
         const saved = optimizer.stateDict();
@@ -133,111 +99,179 @@ describe.each(Object.keys(MAKERS))("%s", (name) => {
         run(optimizer, parameters, problem.grads);
         expect(plain(saved)).toEqual(before);
       }),
+      RUNS,
     );
   });
 
   test("the order of parameters and the splitting of a group change nothing", () => {
     fc.assert(
       fc.property(cases, fc.infiniteStream(fc.nat()), fc.nat(3), ({ options, problem }, ranks, cut) => {
-        const parameters = parametersOf(problem);
-        run(make(parameters, options), parameters, problem.grads);
-
-        const others = parametersOf(problem);
+        const others = start(problem);
         const shuffled = others
           .map((p) => ({ p, rank: ranks.next().value }))
           .sort((a, b) => a.rank - b.rank)
           .map(({ p }) => p);
         const groups = [{ params: shuffled.slice(0, cut) }, { params: shuffled.slice(cut) }];
         run(make(groups, options), others, problem.grads);
-        expect(bits(others)).toEqual(bits(parameters));
+        expect(bits(others)).toEqual(end(name, options, problem));
       }),
+      RUNS,
     );
   });
 
-  test("maximize mirrors minimize", () => {
+  test.runIf("pointwise" in rule)("a step is what the rule says of tensors", () => {
+    const { init, update } = rule as unknown as PointwiseRule<Options, Record<string, StateValue>>;
+    fc.assert(
+      fc.property(cases, ({ options, problem: { shapes, start, grads } }) => {
+        const [parameter, ...unread] = parametersOf(shapes, start) as [Parameter, ...Parameter[]];
+        const optimizer = make([parameter, ...unread], options);
+        const [hyper] = optimizer.paramGroups as unknown as [Options];
+        let p: Tensor = parameter.detach();
+        let state = init(p, hyper);
+        let t = 0;
+        for (const [gradient] of grads) {
+          run(optimizer, [parameter], [[gradient!]]);
+          if (gradient === null) continue;
+          const next = noGrad(() => update(p, parameter.grad!, state as never, hyper, ++t));
+          [p, state] = [next.p as Tensor, next.state as never];
+          expect(bits([parameter])).toEqual(bits([p]));
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test("mirrored gradients lead from the mirrored start to the mirrored end", () => {
     fc.assert(
       fc.property(cases, ({ options, problem }) => {
-        const [up, down] = [parametersOf(problem), parametersOf(problem)];
-        run(make(up, { ...options, maximize: true }), up, problem.grads);
-        const mirrored = problem.grads.map((gs) => gs.map((g) => g?.map((x) => -x) ?? null));
-        run(make(down, { ...options, maximize: false }), down, mirrored);
-        expect(bits(up)).toEqual(bits(down));
+        const other = end(name, options, changed(problem, mirrored, mirrored));
+        expect(unsigned(other)).toEqual(end(name, options, problem).map((xs) => xs.map(mirrored)));
       }),
+      RUNS,
     );
   });
 
   test("a gradient of zeros without decay changes no parameter", () => {
+    // ASGD has a decay of another name.
+    const idle = { weightDecay: 0, maximize: false, lambd: 0 };
+    const own = Object.fromEntries(Object.entries(idle).filter(([option]) => has(option)(name)));
     fc.assert(
       fc.property(cases, ({ options, problem }) => {
-        const parameters = parametersOf(problem);
-        const zeros = problem.grads.map((gs) => gs.map((g) => g?.map(() => 0) ?? null));
-        run(make(parameters, { ...options, weightDecay: 0, maximize: false }), parameters, zeros);
-        expect(bits(parameters)).toEqual(problem.start);
+        const still = changed(problem, () => 0);
+        expect(end(name, { ...options, ...own }, still)).toEqual(problem.start);
       }),
+      RUNS,
     );
   });
+});
 
-  test("a convex quadratic converges", () => {
-    const sane: Record<string, Options[]> = {
-      SGD: [{ lr: 0.3 }, { lr: 0.1, momentum: 0.9 }, { lr: 0.1, momentum: 0.9, nesterov: true }],
-      Adam: [{ lr: 0.1 }, { lr: 0.1, amsgrad: true }],
-      AdamW: [{ lr: 0.1, weightDecay: 0 }],
-    };
+describe.each(NAMES.filter(has("maximize")))("%s", (name) => {
+  test("maximize mirrors minimize", () => {
     fc.assert(
-      fc.property(values(3), fc.constantFrom(...sane[name]!), (start, options) => {
-        const p = new Parameter(tensor(start));
-        const curvature = tensor([0.25, 1, 2]);
-        const optimizer = make([p], options);
+      fc.property(OPTIMIZER_CASES[name]!.options, trainingProblem, (options, problem) => {
+        const down = end(name, { ...options, maximize: false }, changed(problem, mirrored));
+        expect(end(name, { ...options, maximize: true }, problem)).toEqual(down);
+      }),
+      RUNS,
+    );
+  });
+});
+
+/** The options with which only ratios of gradients count. The others multiply gradients by a rate: RAdam in its first steps. */
+const RATIOS: Record<string, Options> = {
+  Rprop: {},
+  Lion: {},
+  COCOB: { weightDecay: 0 },
+  Adagrad: { eps: 0, weightDecay: 0, initialAccumulatorValue: 0 },
+  // An eps that vanishes beside all squares, but not on its own: the first step is made of it.
+  Adadelta: { eps: 1e-14, weightDecay: 0, rho: 0.9 },
+  RMSprop: { eps: 0, weightDecay: 0 },
+  Adam: { eps: 0, weightDecay: 0 },
+  AdamW: { eps: 0 },
+  Adamax: { eps: 0, weightDecay: 0 },
+  NAdam: { eps: 0, weightDecay: 0 },
+  AdamWScheduleFree: { eps: 0 },
+};
+
+describe.each(Object.entries(RATIOS))("%s", (name, still) => {
+  test("gradients that are a power of two larger lead to the same end, to the bit", () => {
+    fc.assert(
+      fc.property(
+        OPTIMIZER_CASES[name]!.options,
+        trainingProblem,
+        fc.integer({ min: 1, max: 8 }),
+        (options, problem, power) => {
+          const larger = changed(problem, (g) => g * 2 ** power);
+          expect(end(name, { ...options, ...still }, larger)).toEqual(end(name, { ...options, ...still }, problem));
+        },
+      ),
+      RUNS,
+    );
+  });
+});
+
+/** How long the first step of a coordinate is, whatever its gradient. */
+const FIRST_STEPS: Record<string, readonly [options: Options, length: number]> = {
+  Adagrad: [{ lr: 0.25 }, 0.25],
+  RMSprop: [{ lr: 0.25, alpha: 0.75 }, 0.5],
+  Rprop: [{ lr: 0.25 }, 0.25],
+  Adam: [{ lr: 0.25 }, 0.25],
+  AdamW: [{ lr: 0.25, weightDecay: 0.5 }, 0.25],
+  Adamax: [{ lr: 0.25 }, 0.25],
+  Lion: [{ lr: 0.25 }, 0.25],
+  COCOB: [{ alpha: 4 }, 0.25],
+  AdamWScheduleFree: [{ lr: 0.25 }, 0.25],
+};
+
+describe.each(Object.entries(FIRST_STEPS))("%s", (name, [options, length]) => {
+  test("the first step has one length in every coordinate with a gradient, and none in the others", () => {
+    fc.assert(
+      fc.property(coarse(4), (gradient) => {
+        const problem = { shapes: [[4]], start: [[0, 0, 0, 0]], grads: [[gradient]] };
+        for (const [i, x] of end(name, options, problem)[0]!.entries()) {
+          const expected = -Math.sign(gradient[i]!) * length;
+          expect(Math.abs(x - expected)).toBeLessThanOrEqual(length * 4e-7);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+/** Options with which anyone would expect an optimizer to find the minimum within 300 steps. */
+const SANE: Record<string, readonly Options[]> = {
+  SGD: [{ lr: 0.3 }, { lr: 0.1, momentum: 0.9 }, { lr: 0.1, momentum: 0.9, nesterov: true }],
+  Adagrad: [{ lr: 1 }],
+  Adadelta: [{ lr: 10, rho: 0.9 }],
+  RMSprop: [{ lr: 0.03 }, { lr: 0.03, centered: true, eps: 0.1 }, { lr: 0.003, momentum: 0.9 }],
+  Rprop: [{}],
+  Adam: [{ lr: 0.1 }, { lr: 0.1, amsgrad: true }],
+  AdamW: [{ lr: 0.1, weightDecay: 0 }],
+  Adamax: [{ lr: 0.1 }],
+  NAdam: [{ lr: 0.1 }],
+  RAdam: [{ lr: 0.2 }],
+  ASGD: [{ lr: 0.3 }],
+  Lion: [{ lr: 0.02, betas: [0.5, 0.9] }],
+  COCOB: [{}],
+  SGDScheduleFree: [{ lr: 0.5 }],
+  AdamWScheduleFree: [{ lr: 0.3 }],
+};
+
+describe.each(NAMES)("%s", (name) => {
+  test.each(SANE[name]!)("finds the minimum of a quadratic with %j", (options) => {
+    fc.assert(
+      fc.property(coarse(12), (values) => {
+        const p = new Parameter(tensor(values));
+        const curvature = tensor([0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 1, 1, 1, 2, 2, 2]);
+        const optimizer = OPTIMIZER_CASES[name]!.make([p], options);
         for (let t = 0; t < 300; t++) {
           p.grad = p.detach().sub(1).mul(curvature);
           optimizer.step();
         }
-        for (const x of bits([p])[0]!) expect(Math.abs(x - 1)).toBeLessThan(1e-2);
+        optimizer.eval();
+        for (const x of bits([p])[0]!) expect(Math.abs(x - 1)).toBeLessThan(0.05);
       }),
-      { numRuns: 20 },
+      { numRuns: 3 },
     );
-  });
-});
-
-describe.each(["Adam", "AdamW"])("%s", (name) => {
-  test("AMSGrad's maximum never shrinks, and is the largest average so far", () => {
-    fc.assert(
-      fc.property(fc.record({ options: OPTIONS[name]!, problem }), ({ options, problem }) => {
-        const parameters = parametersOf(problem);
-        const optimizer = MAKERS[name]!(parameters, { ...options, amsgrad: true });
-        const most = problem.shapes.map((shape) => new Array<number>(sizeOf(shape)).fill(0));
-        for (const gradients of problem.grads) {
-          run(optimizer, parameters, [gradients]);
-          const { state } = optimizer.stateDict() as unknown as ReturnType<Adam["stateDict"]>;
-          for (const [i, { expAvgSq, maxExpAvgSq }] of Object.entries(state)) {
-            const v = bits([expAvgSq!])[0]!;
-            most[Number(i)] = most[Number(i)]!.map((x, k) => Math.max(x, v[k]!));
-            expect(bits([maxExpAvgSq!])[0]).toEqual(most[Number(i)]);
-          }
-        }
-      }),
-    );
-  });
-});
-
-describe("SGD", () => {
-  test("nesterov without momentum is rejected", () => {
-    fc.assert(
-      fc.property(fc.constantFrom(0, 0.25), (dampening) => {
-        const make = (): SGD => new SGD([new Parameter(tensor([1]))], { nesterov: true, momentum: 0, dampening });
-        expect(make).toThrow(
-          `SGD: nesterov needs momentum > 0 and dampening 0, got momentum 0 and dampening ${dampening}`,
-        );
-      }),
-    );
-  });
-
-  test("momentum that is switched on later starts with the gradient", () => {
-    const p = new Parameter(tensor([1]));
-    const optimizer = new SGD([p], { lr: 0.5 });
-    run(optimizer, [p], [[[1]]]);
-    Object.assign(optimizer.paramGroups[0]!, { momentum: 0.5, dampening: 0.5 });
-    run(optimizer, [p], [[[1]], [[1]]]);
-    expect(bits([p, optimizer.stateDict().state[0]!.momentumBuffer!])).toEqual([[-0.5], [1]]);
   });
 });

@@ -55,10 +55,7 @@ export const moved = (
   b: number,
   { rate, c }: { readonly rate: number; readonly c: number },
 ): { y: Elements; z: Elements } => ({
-  y: y
-    .mul(1 - c)
-    .add(z.mul(c))
-    .sub(d.mul(rate * (1 - b * (1 - c)))),
+  y: y.add(z.sub(y).mul(c)).sub(d.mul(rate * (1 - b * (1 - c)))),
   z: z.sub(d.mul(rate)),
 });
 
