@@ -8,7 +8,7 @@ export { type StepHook } from "./base/step-hooks.ts";
 export { betas, finite, flag, fraction, nonNegative, oneOf, orNull, positive, type Check, type Checks } from "./checks.ts";
 export { Adadelta, adadeltaRule, type AdadeltaHyper, type AdadeltaState } from "./optimizers/adadelta.ts";
 export { Adagrad, adagradRule, type AdagradHyper, type AdagradState } from "./optimizers/adagrad.ts";
-export { Adam, adamRule, type AdamHyper, type AdamState } from "./optimizers/adam.ts";
+export { Adam, adamRule, type AdamHyper, type AdamState, type AdamWHyper } from "./optimizers/adam.ts";
 export { Adamax, adamaxRule, type AdamaxHyper, type AdamaxState } from "./optimizers/adamax.ts";
 export { AdamW, adamWRule } from "./optimizers/adamw.ts";
 export { AdamWScheduleFree, adamWScheduleFreeRule, type AdamWScheduleFreeHyper, type AdamWScheduleFreeState } from "./optimizers/adamw-schedule-free.ts";
@@ -70,6 +70,7 @@ export { Prodigy, prodigyRule, type ProdigyHyper, type ProdigyShared, type Prodi
 export { type BaseStateDict, type Wrappable, type Wrapper } from "./base/wrapper.ts";
 export { Lookahead, type LookaheadOptions, type LookaheadStateDict } from "./optimizers/lookahead.ts";
 export { SAM, type HalfStepOptions, type SAMOptions } from "./optimizers/sam.ts";
+
 
 
 /**

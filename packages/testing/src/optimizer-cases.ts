@@ -114,7 +114,7 @@ export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
     etas: fc.constantFrom([0.5, 1.2], [0.25, 2]),
     stepSizes: fc.constantFrom([1e-6, 50], [0.125, 0.25]),
   }),
-  Adam: optimizerCase(adamRule, Adam, { ...adam, amsgrad: fc.boolean() }),
+  Adam: optimizerCase(adamRule, Adam, { ...adam, amsgrad: fc.boolean(), decoupledWeightDecay }),
   AdamW: optimizerCase(adamWRule, AdamW, { ...adam, amsgrad: fc.boolean() }),
   Adamax: optimizerCase(adamaxRule, Adamax, adam),
   NAdam: optimizerCase(nadamRule, NAdam, { ...adam, decoupledWeightDecay, momentumDecay: fc.constantFrom(0, 4e-3, 1) }),

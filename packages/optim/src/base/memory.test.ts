@@ -6,10 +6,13 @@ import {
   Adam,
   type AdamHyper,
   AdamW,
+  AdamWScheduleFree,
   clipGradAdaptive,
   clipGradNorm,
   clipGradValue,
   type Params,
+  RMSprop,
+  Rprop,
   SGD,
   type SGDHyper,
 } from "../index.ts";
@@ -25,10 +28,24 @@ const MAKERS = {
   "SGD with momentum": (params: Params<SGDHyper>) => new SGD(params, { momentum: 0.9, nesterov: true }),
   Adam: (params: Params<AdamHyper>) => new Adam(params, { weightDecay: 0.1 }) as unknown as SGD,
   AMSGrad: (params: Params<AdamHyper>) => new Adam(params, { amsgrad: true, maximize: true }) as unknown as SGD,
-  AdamW: (params: Params<AdamHyper>) => new AdamW(params) as unknown as SGD,
+  AdamW: (params: Params<AdamHyper>) => new AdamW(params as never) as unknown as SGD,
+  RMSprop: (params: Params<AdamHyper>) =>
+    new RMSprop(params as never, { centered: true, momentum: 0.9 }) as unknown as SGD,
+  Rprop: (params: Params<AdamHyper>) => new Rprop(params as never) as unknown as SGD,
+  AdamWScheduleFree: (params: Params<AdamHyper>) => new AdamWScheduleFree(params as never) as unknown as SGD,
 };
 /** State tensors per parameter. */
-const SLOTS = { SGD: 0, "SGD with momentum": 1, Adam: 2, AMSGrad: 3, AdamW: 2 };
+const SLOTS = {
+  SGD: 0,
+  "SGD with momentum": 1,
+  Adam: 2,
+  AMSGrad: 3,
+  AdamW: 2,
+  RMSprop: 3,
+  Rprop: 2,
+
+  AdamWScheduleFree: 2,
+};
 
 function made(size: number): Parameter {
   using x = tensor(Array.from({ length: size }, (_, i) => i / 4));

@@ -47,9 +47,10 @@ describe("parameters and groups", () => {
       ],
       { lr: 0.1, eps: 1e-6 },
     );
+    const rest = { eps: 1e-6, weightDecay: 0, amsgrad: false, maximize: false, decoupledWeightDecay: false };
     expect(paramGroups).toEqual([
-      { params: [a], lr: 0.5, betas: [0.9, 0.999], eps: 1e-6, weightDecay: 0, amsgrad: false, maximize: false },
-      { params: [b, c], lr: 0.1, betas: [0.5, 0.6], eps: 1e-6, weightDecay: 0, amsgrad: false, maximize: false },
+      { ...rest, params: [a], lr: 0.5, betas: [0.9, 0.999] },
+      { ...rest, params: [b, c], lr: 0.1, betas: [0.5, 0.6] },
     ]);
   });
 
@@ -156,7 +157,7 @@ describe("rejects", () => {
     // Options.
     ["SGD: lr is -0.1, expected a number ≥ 0", () => new SGD([a()], { lr: -0.1 })],
     [
-      "Adam: expected options { lr, betas, eps, weightDecay, amsgrad, maximize }, got 0.1",
+      "Adam: expected options { lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay }, got 0.1",
       () => new Adam([a()], 0.1 as never),
     ],
     ["SGD: lr is NaN, expected a number ≥ 0", () => new SGD([a()], { lr: Number.NaN })],
@@ -180,7 +181,7 @@ describe("rejects", () => {
       () => new SGD([a()], { weight_decay: 1 } as never),
     ],
     [
-      "Adam: momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, initialLr)",
+      "Adam: momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, initialLr)",
       () => new Adam([{ params: [a()], momentum: 0.9 } as never]),
     ],
     ["Adam: betas is [0.9, 1], expected two numbers in [0, 1)", () => new Adam([a()], { betas: [0.9, 1] })],

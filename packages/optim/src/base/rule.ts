@@ -89,5 +89,21 @@ export function penalized<X extends Elements>(
 /** The weights after a decay of their own, which no gradient sees: `p (1 − rate)`. */
 export const decayed = <X extends Elements>(p: X, rate: number): X => (rate === 0 ? p : p.mul(1 - rate)) as X;
 
+/** Weights and gradient with a decay: of the weights themselves where it is decoupled, or of the gradient, as a penalty. */
+export function regularized<X extends Elements>(
+  p: X,
+  g: X,
+  hyper: {
+    readonly lr: number;
+    readonly weightDecay: number;
+    readonly decoupledWeightDecay: boolean;
+    readonly maximize: boolean;
+  },
+): readonly [w: X, g: X] {
+  const { lr, weightDecay, decoupledWeightDecay, maximize } = hyper;
+  if (!decoupledWeightDecay) return [p, penalized(p, g, hyper)];
+  return [decayed(p, lr * weightDecay), penalized(p, g, { weightDecay: 0, maximize })];
+}
+
 /** A moving average after `x`: `b average + (1 − b) x`. */
 export const averaged = <X extends Elements>(average: X, x: X, b: number): X => average.mul(b).add(x.mul(1 - b)) as X;

@@ -34,7 +34,7 @@ test("has PyTorch's form, with names in camelCase", () => {
   expect(state[0]!.step).toBe(1);
   expect(numbers(state[2]!.expAvg!)).toEqual([0.5]);
   expect(numbers(state[2]!.expAvgSq!)).toEqual([0.25]);
-  const rest = { eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false };
+  const rest = { eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, decoupledWeightDecay: false };
   expect(paramGroups).toEqual([
     { lr: 0.5, betas: [0.9, 0.999], ...rest, params: [0, 1] },
     { lr: 0.1, betas: [0.5, 0.75], ...rest, params: [2] },
@@ -115,7 +115,7 @@ describe("rejects", () => {
     [
       "options that are missing, unknown or wrong",
       [
-        "paramGroups[0].momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, initialLr)",
+        "paramGroups[0].momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, initialLr)",
         "paramGroups[0].lr is undefined, expected a number ≥ 0",
         "paramGroups[1].betas is [0.5, 1], expected two numbers in [0, 1)",
         "paramGroups[1].initialLr is -1, expected a number ≥ 0",
@@ -174,7 +174,7 @@ describe("rejects", () => {
     sgd.step();
     const adam = new Adam([graded(1)]);
     expect(() => adam.loadStateDict(sgd.stateDict() as never)).toThrow(
-      "paramGroups[0].momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, initialLr)\n  " +
+      "paramGroups[0].momentum is unknown (known: lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, initialLr)\n  " +
         "paramGroups[0].dampening is unknown",
     );
   });

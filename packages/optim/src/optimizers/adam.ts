@@ -2,11 +2,11 @@ import { type Tensor, zerosLike } from "@descent/core";
 import type { Elements, Elementwise } from "../base/elements.ts";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
-import { averaged, type PointwiseRule, penalized } from "../base/rule.ts";
+import { averaged, type PointwiseRule, regularized } from "../base/rule.ts";
 import { betas, type Checks, flag, nonNegative } from "../checks.ts";
 
-/** Options of Adam and AdamW. */
-export interface AdamHyper {
+/** Options of AdamW, which Adam has, too. */
+export interface AdamWHyper {
   /** Learning rate. Default 1e-3. */
   readonly lr: number;
   /** Decay rates of the averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -21,6 +21,12 @@ export interface AdamHyper {
   readonly maximize: boolean;
 }
 
+/** Options of Adam. */
+export interface AdamHyper extends AdamWHyper {
+  /** Whether the weights decay by themselves, which makes it AdamW. Default false. */
+  readonly decoupledWeightDecay: boolean;
+}
+
 /** What Adam and AdamW remember of a parameter: averages of the gradient and of its square. */
 export interface AdamState {
   readonly expAvg: Tensor;
@@ -30,7 +36,7 @@ export interface AdamState {
 }
 
 /** @internal */
-export const ADAM_CHECKS: Checks<AdamHyper> = {
+export const ADAM_CHECKS: Checks<AdamWHyper> = {
   lr: nonNegative,
   betas,
   eps: nonNegative,
@@ -40,7 +46,7 @@ export const ADAM_CHECKS: Checks<AdamHyper> = {
 };
 
 /** @internal */
-export const initAdam = (p: Tensor, { amsgrad }: AdamHyper): AdamState => ({
+export const initAdam = (p: Tensor, { amsgrad }: AdamWHyper): AdamState => ({
   expAvg: zerosLike(p),
   expAvgSq: zerosLike(p),
   maxExpAvgSq: amsgrad ? zerosLike(p) : null,
@@ -51,7 +57,7 @@ export function adamStep(
   p: Elements,
   g: Elements,
   { expAvg, expAvgSq, maxExpAvgSq }: Elementwise<AdamState>,
-  { lr, betas: [b1, b2], eps, amsgrad }: AdamHyper,
+  { lr, betas: [b1, b2], eps, amsgrad }: AdamWHyper,
   t: number,
 ): { p: Elements; state: Elementwise<AdamState> } {
   const m = averaged(expAvg, g, b1);
@@ -67,10 +73,21 @@ export function adamStep(
 export const adamRule: PointwiseRule<AdamHyper, AdamState> = {
   name: "Adam",
   pointwise: true,
-  defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false },
-  checks: ADAM_CHECKS,
+  defaults: {
+    lr: 1e-3,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    weightDecay: 0,
+    amsgrad: false,
+    maximize: false,
+    decoupledWeightDecay: false,
+  },
+  checks: { ...ADAM_CHECKS, decoupledWeightDecay: flag },
   init: initAdam,
-  update: (p, g, state, hyper, t) => adamStep(p, penalized(p, g, hyper), state, hyper, t),
+  update(p, gradient, state, hyper, t) {
+    const [w, g] = regularized(p, gradient, hyper);
+    return adamStep(w, g, state, hyper, t);
+  },
 };
 
 /** Adam, with AMSGrad and an L2 penalty where asked for. */

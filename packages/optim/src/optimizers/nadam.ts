@@ -1,7 +1,7 @@
 import { type Tensor, zerosLike } from "@descent/core";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
-import { averaged, decayed, type PointwiseRule, penalized } from "../base/rule.ts";
+import { averaged, type PointwiseRule, regularized } from "../base/rule.ts";
 import { betas, flag, nonNegative } from "../checks.ts";
 
 /** Options of NAdam. */
@@ -53,10 +53,14 @@ export const nadamRule: PointwiseRule<NAdamHyper, NAdamState> = {
     maximize: flag,
   },
   init: (p) => ({ muProduct: 1, expAvg: zerosLike(p), expAvgSq: zerosLike(p) }),
-  update(p, gradient, state, { lr, betas: [b1, b2], eps, weightDecay, momentumDecay, ...flags }, t) {
-    const { decoupledWeightDecay: decoupled, maximize } = flags;
-    const w = decoupled ? decayed(p, lr * weightDecay) : p;
-    const g = penalized(p, gradient, { weightDecay: decoupled ? 0 : weightDecay, maximize });
+  update(p, gradient, state, hyper, t) {
+    const {
+      lr,
+      betas: [b1, b2],
+      eps,
+      momentumDecay,
+    } = hyper;
+    const [w, g] = regularized(p, gradient, hyper);
     const m = averaged(state.expAvg, g, b1);
     const v = averaged(state.expAvgSq, g.square(), b2);
     const denominator = v

@@ -98,13 +98,15 @@ describe("SGD", () => {
   });
 });
 
-describe.each(["Adam", "AdamW"])("%s", (name) => {
+describe.each([
+  ["Adam", Adam],
+  ["AdamW", AdamW],
+] as const)("%s", (name, type) => {
   test("AMSGrad's maximum never shrinks, and is the largest average so far", () => {
     fc.assert(
       fc.property(OPTIMIZER_CASES[name]!.options, coarse(3), gradients(7), (options, start, grads) => {
         const p = parameter(start);
-        const Class = name === "Adam" ? Adam : AdamW;
-        const optimizer = new Class([p], { ...options, amsgrad: true });
+        const optimizer = new type([p], { ...options, amsgrad: true }) as Adam;
         let most = [0, 0, 0];
         for (const g of grads) {
           const { expAvgSq, maxExpAvgSq } = step(optimizer, p, g);

@@ -1,7 +1,7 @@
 import { type Tensor, zerosLike } from "@descent/core";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
-import { averaged, decayed, type PointwiseRule, penalized } from "../base/rule.ts";
+import { averaged, type PointwiseRule, regularized } from "../base/rule.ts";
 import { betas, flag, nonNegative } from "../checks.ts";
 
 /** Options of RAdam. */
@@ -51,9 +51,13 @@ export const radamRule: PointwiseRule<RAdamHyper, RAdamState> = {
     maximize: flag,
   },
   init: (p) => ({ expAvg: zerosLike(p), expAvgSq: zerosLike(p) }),
-  update(p, gradient, state, { lr, betas: [b1, b2], eps, weightDecay, decoupledWeightDecay, maximize }, t) {
-    const w = decoupledWeightDecay ? decayed(p, lr * weightDecay) : p;
-    const g = penalized(p, gradient, { weightDecay: decoupledWeightDecay ? 0 : weightDecay, maximize });
+  update(p, gradient, state, hyper, t) {
+    const {
+      lr,
+      betas: [b1, b2],
+      eps,
+    } = hyper;
+    const [w, g] = regularized(p, gradient, hyper);
     const m = averaged(state.expAvg, g, b1);
     const v = averaged(state.expAvgSq, g.square(), b2);
     const rate = lr / (1 - b1 ** t);
