@@ -37,7 +37,7 @@ export function pace(
   { lr, warmupSteps, r, weightLrPower }: ScheduleFreeHyper,
   t: number,
 ): { rate: number; c: number; next: { weightSum: number; lrMax: number } } {
-  const rate = lr * Math.min(1, t / Math.max(1, warmupSteps));
+  const rate = lr * Math.min(1, t / warmupSteps);
   const next = Math.max(rate, lrMax);
   const weight = t ** r * next ** weightLrPower;
   const sum = weightSum + weight;
