@@ -32,6 +32,8 @@ export interface MuonHyper {
    * ("match_rms_adamw": steps as long as AdamW's), `√(A/B)` ("spectral_unclamped").
    */
   readonly adjustLrFn: keyof typeof SCALES;
+  /** Whether what is iterated has eight significant bits, as in PyTorch ("bfloat16", the default), or all of the parameter's ("full"). */
+  readonly nsPrecision: "bfloat16" | "full";
 }
 
 /** What Muon remembers of a parameter. */
@@ -48,15 +50,31 @@ const iterations: Check = {
   test: (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) < 100,
 };
 
+/** The nearest numbers with eight significant bits (Veltkamp 1968; Dekker 1971). */
+function bfloat16(x: Tensor): Tensor {
+  const c = x.mul((x.dtype === "float64" ? 2 ** 45 : 2 ** 16) + 1);
+  return c.sub(c.sub(x));
+}
+
 /** @internal The matrix with singular values near 1 in the place of those of `g`: Newton–Schulz iteration. */
-export function orthogonalized(g: Tensor, [a, b, c]: MuonHyper["nsCoefficients"], eps: number, steps: number): Tensor {
+export function orthogonalized(
+  g: Tensor,
+  {
+    nsCoefficients: [a, b, c],
+    eps,
+    nsSteps,
+    nsPrecision,
+  }: Pick<MuonHyper, "nsCoefficients" | "eps" | "nsSteps" | "nsPrecision">,
+): Tensor {
+  const round = nsPrecision === "full" ? (x: Tensor): Tensor => x : bfloat16;
   // The smaller one of the two products of x with itself.
   const isTall = g.shape[0]! > g.shape[1]!;
-  let x = isTall ? g.t() : g;
-  x = x.div(x.norm().maximum(eps));
-  for (let i = 0; i < steps; i++) {
-    const s = x.matmul(x.t());
-    x = x.mul(a).add(s.mul(b).add(s.matmul(s).mul(c)).matmul(x));
+  let x = round(isTall ? g.t() : g);
+  x = round(x.div(round(x.norm()).maximum(eps)));
+  for (let i = 0; i < nsSteps; i++) {
+    const s = round(x.matmul(x.t()));
+    const u = round(s.mul(b).add(s.matmul(s).mul(c)));
+    x = round(x.mul(a).add(u.matmul(x)));
   }
   return isTall ? x.t() : x;
 }
@@ -73,6 +91,7 @@ export const muonRule: Rule<MuonHyper, MuonState> = {
     eps: 1e-7,
     nsSteps: 5,
     adjustLrFn: "original",
+    nsPrecision: "bfloat16",
   },
   checks: {
     lr: nonNegative,
@@ -83,15 +102,17 @@ export const muonRule: Rule<MuonHyper, MuonState> = {
     eps: nonNegative,
     nsSteps: iterations,
     adjustLrFn: oneOf(...Object.keys(SCALES)),
+    nsPrecision: oneOf("bfloat16", "full"),
   },
   accepts: ({ shape }) =>
     shape.length === 2
       ? null
       : `has shape [${shape.join(",")}], which is no matrix; give it to another optimizer, such as AdamW`,
   init: (p) => ({ momentumBuffer: zerosLike(p) }),
-  update(p, g, { momentumBuffer }, { lr, weightDecay, momentum, nesterov, nsCoefficients, eps, nsSteps, adjustLrFn }) {
+  update(p, g, { momentumBuffer }, hyper) {
+    const { lr, weightDecay, momentum, nesterov, adjustLrFn } = hyper;
     const b = averaged(momentumBuffer, g, momentum);
-    const direction = orthogonalized(nesterov ? averaged(b, g, momentum) : b, nsCoefficients, eps, nsSteps);
+    const direction = orthogonalized(nesterov ? averaged(b, g, momentum) : b, hyper);
     const scale = SCALES[adjustLrFn](p.shape[0]!, p.shape[1]!);
     return { p: decayed(p, lr * weightDecay).sub(direction.mul(lr * scale)), state: { momentumBuffer: b } };
   },

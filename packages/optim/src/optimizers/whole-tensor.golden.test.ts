@@ -36,8 +36,12 @@ const CLASSES: Record<string, unknown> = {
   DAdaptAdaGrad: optim.DAdaptAdaGrad,
   DAdaptLion: optim.DAdaptLion,
 };
+/** The references compute in float64 throughout. */
 const make = (name: string, parameters: readonly Parameter[], options: object): optim.Prodigy =>
-  new (CLASSES[name] as typeof optim.Prodigy)(parameters, options);
+  new (CLASSES[name] as typeof optim.Prodigy)(
+    parameters,
+    name === "Muon" ? { ...options, nsPrecision: "full" } : options,
+  );
 
 beforeEach(() => setBackend(cpu()));
 

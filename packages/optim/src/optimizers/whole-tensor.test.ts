@@ -68,6 +68,8 @@ const ALONE: Readonly<Record<string, Kind>> = {
       nesterov: flag,
       nsSteps: fc.constantFrom(0, 5),
       adjustLrFn: fc.constantFrom("original", "match_rms_adamw", "spectral_unclamped"),
+      // Where numbers are rounded coarsely, small differences become large ones.
+      nsPrecision: fc.constant("full"),
     },
     1,
     [],
@@ -477,6 +479,7 @@ describe("Adafactor", () => {
 });
 
 describe("Muon", () => {
+  const FULL = { nsCoefficients: [3.4445, -4.775, 2.0315], eps: 1e-7, nsSteps: 5, nsPrecision: "full" } as const;
   const CUBIC = [1.5, -0.5, 0] as const;
   const matrix = fc.record({ wide: fc.boolean(), numbers: values(2, 0) }).map(({ wide, numbers: [a, b] }) => {
     const tall = tensor([
@@ -490,17 +493,30 @@ describe("Muon", () => {
   test("orthogonalizes: with coefficients that converge, the singular values become 1", () => {
     fc.assert(
       fc.property(matrix, (g) => {
-        const x = orthogonalized(g, CUBIC, 1e-7, 30);
+        const x = orthogonalized(g, { ...FULL, nsCoefficients: CUBIC, nsSteps: 30 });
         const gram = x.shape[0]! < x.shape[1]! ? x.matmul(x.t()) : x.t().matmul(x);
         for (const [i, y] of bits([gram])[0]!.entries()) expect(y).toBeCloseTo(i % 3 === 0 ? 1 : 0, 4);
       }),
     );
   });
 
+  test("rounds to eight bits on the way, where not asked for all", () => {
+    const g = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    const [coarse, fine] = (["bfloat16", "full"] as const).map(
+      (nsPrecision) => bits([orthogonalized(g, { ...FULL, nsPrecision })])[0]!,
+    );
+    for (const x of coarse!) expect(Math.fround(x / 2 ** (Math.floor(Math.log2(Math.abs(x))) - 7)) % 1).toBe(0);
+    expect(coarse).not.toEqual(fine);
+    for (const [i, x] of coarse!.entries()) expect(Math.abs(x - fine![i]!)).toBeLessThan(0.03);
+  });
+
   test("with the default ones they come near 1", () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0.05, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 }), (values) => {
-        const x = orthogonalized(tensor(values).diag(), [3.4445, -4.775, 2.0315], 1e-7, 5);
+        const x = orthogonalized(tensor(values).diag(), FULL);
         for (const y of bits([x.diag()])[0]!) expect(Math.abs(y - 1)).toBeLessThan(0.45);
       }),
     );
@@ -509,7 +525,7 @@ describe("Muon", () => {
   test("a transposed gradient has a transposed direction", () => {
     fc.assert(
       fc.property(matrix, (g) => {
-        const [x, y] = [g, g.t()].map((m) => orthogonalized(m, CUBIC, 1e-7, 5));
+        const [x, y] = [g, g.t()].map((m) => orthogonalized(m, { ...FULL, nsCoefficients: CUBIC }));
         expect(bits([y!.t()])).toEqual(bits([x!]));
       }),
     );
