@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { nn } from "descent";
 import { afterAll, describe, expect, test } from "vitest";
+import { CONTENDERS } from "./race/contenders.ts";
 
 const TIMEOUT = 120_000;
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
@@ -153,5 +154,38 @@ describe("mnist-lenet.ts", () => {
     const { child, stderr } = await new Run("mnist-lenet.ts", ["--lr", "1e20"]).ended;
     expect(child.exitCode).toBe(1);
     expect(stderr).toMatch(/^mnist-lenet: training: the loss is \w+ in step \d+; try a smaller --lr\n$/);
+  });
+});
+
+describe("optimizer-race.ts", () => {
+  test("ranks every optimizer, and draws where they went", { timeout: TIMEOUT }, async () => {
+    const args = ["--function", "rosenbrock", "--steps", "3", "--out", "pictures", "--seed", "1"];
+    const { child, cwd, lines } = await new Run("optimizer-race.ts", args).ended;
+    expect(child.exitCode).toBe(0);
+    expect(lines[0]).toContain("rosenbrock from (-1.2, 1), 3 evaluations");
+    const rows = lines.filter((line) => /^ *\d+ {2}/.test(line));
+    expect(rows.map((row) => Number.parseInt(row, 10))).toEqual(CONTENDERS.map((_, i) => i + 1));
+    for (const { name } of CONTENDERS) expect(rows.filter((row) => row.slice(4, 26).trim() === name)).toHaveLength(1);
+    for (const name of ["best", "all"]) {
+      expect(readFileSync(join(cwd, "pictures", `${name}.svg`), "utf8")).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
+      expect(
+        readFileSync(join(cwd, "pictures", `${name}.png`))
+          .subarray(1, 4)
+          .toString(),
+      ).toBe("PNG");
+    }
+  });
+
+  test("rejects a bad option with one line", { timeout: TIMEOUT }, async () => {
+    const { child, stdout, stderr } = await new Run("optimizer-race.ts", ["--steps=0"]).ended;
+    const problem = 'optimizer-race: --steps must be an integer of at least 1, got "0"; --help lists the options\n';
+    expect([child.exitCode, stdout, stderr]).toEqual([2, "", problem]);
+  });
+
+  test("shows its options", { timeout: TIMEOUT }, async () => {
+    const { child, stdout } = await new Run("optimizer-race.ts", ["--help"]).ended;
+    expect(child.exitCode).toBe(0);
+    for (const name of ["function", "steps", "out", "seed", "help"])
+      expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseOptions, UsageError } from "./options.ts";
+import { UsageError } from "./arguments.ts";
+import { parseOptions } from "./options.ts";
 
 describe("parseOptions", () => {
   test("has defaults for everything", () => {

@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
-import { type Backend, cpu, getBackend, getNumThreads, setBackend, setNumThreads, TensorError, wasm } from "descent";
+import { type Backend, cpu, getBackend, getNumThreads, setBackend, setNumThreads, wasm } from "descent";
+import { exitWith, integer, number, parse, reject, reportErrors } from "./arguments.ts";
 
 /** What a backend is, how it is made, and how much work suits its speed. */
 export interface Choice {
@@ -29,24 +29,14 @@ export interface Options {
   readonly help: boolean;
 }
 
-/** A command line that nobody can mean; its message is for people. */
-export class UsageError extends Error {}
-
 /**
  * Reads the command line and makes the backend it names the current one. A bad value ends the program with one line and exit code 2;
  * from here on, an error of the library ends it with its message alone and exit code 1.
  */
 export async function readOptions(args = process.argv.slice(2)): Promise<Options> {
-  process.on("uncaughtException", (error) => {
-    const known = error instanceof UsageError || error instanceof TensorError;
-    console.error(known ? `mnist-lenet: ${error.message}` : error);
-    process.exit(error instanceof UsageError ? 2 : 1);
-  });
+  reportErrors("mnist-lenet");
   const options = parseOptions(args);
-  if (options.help) {
-    console.log(HELP);
-    process.exit(0);
-  }
+  if (options.help) exitWith(HELP);
   setBackend(await BACKENDS[options.backend]!.make());
   if (options.threads !== null && options.threads !== getNumThreads()) setNumThreads(options.threads);
   return options;
@@ -54,7 +44,7 @@ export async function readOptions(args = process.argv.slice(2)): Promise<Options
 
 /** The options in a command line, or a UsageError. */
 export function parseOptions(args: readonly string[]): Options {
-  const given = parse(args);
+  const given = parse(args, TEXTS, ["json", "help"]);
   const { backend = DEFAULT_BACKEND, json = false, help = false } = given;
   const choice = Object.hasOwn(BACKENDS, backend) ? BACKENDS[backend] : undefined;
   if (choice === undefined) return reject("backend", `one of ${Object.keys(BACKENDS).join(", ")}`, backend);
@@ -70,6 +60,8 @@ export function parseOptions(args: readonly string[]): Options {
     help,
   };
 }
+
+const TEXTS = ["epochs", "train-size", "batch-size", "lr", "seed", "backend", "threads"] as const;
 
 /** The one that the library chose. */
 const DEFAULT_BACKEND = getBackend().name;
@@ -92,39 +84,4 @@ function defaults(value: (choice: Choice) => number): string {
   return Object.entries(BACKENDS)
     .map(([name, choice]) => `${value(choice)} on ${name}`)
     .join(", ");
-}
-
-function parse(args: readonly string[]) {
-  const [text, flag] = [{ type: "string" }, { type: "boolean" }] as const;
-  const options = {
-    epochs: text,
-    "train-size": text,
-    "batch-size": text,
-    lr: text,
-    seed: text,
-    backend: text,
-    threads: text,
-  } as const;
-  try {
-    return parseArgs({ args: [...args], options: { ...options, json: flag, help: flag } }).values;
-  } catch (error) {
-    const [problem] = (error as Error).message.split(/\.\s/);
-    throw new UsageError(`${problem}; ${HINT}`);
-  }
-}
-
-function number(name: string, text: string | undefined, expected: string, fits: (x: number) => boolean) {
-  if (text === undefined) return undefined;
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  return fits(value) ? value : reject(name, expected, text);
-}
-
-function integer(name: string, text: string | undefined, min: number, max = Number.MAX_SAFE_INTEGER) {
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  return number(name, text, `an integer ${range}`, (x) => Number.isInteger(x) && x >= min && x <= max);
-}
-
-const HINT = "--help lists the options";
-function reject(name: string, expected: string, got: string): never {
-  throw new UsageError(`--${name} must be ${expected}, got "${got}"; ${HINT}`);
 }

@@ -2,7 +2,7 @@ import { SingleBar } from "cli-progress";
 
 const PLAIN_EVERY = 5; // seconds
 
-/** How far a loop over samples is: a bar in a terminal, elsewhere a line now and then. On stderr, so that stdout keeps the results. */
+/** How far a loop is that goes over samples, or whatever is counted: a bar in a terminal, elsewhere a line now and then. On stderr, so that stdout keeps the results. */
 export class Progress {
   readonly #began = performance.now();
   readonly #bar: SingleBar | null = null;
@@ -12,6 +12,7 @@ export class Progress {
   constructor(
     readonly label: string,
     readonly total: number,
+    readonly unit = "samples",
   ) {
     if (!process.stderr.isTTY) return;
     this.#bar = new SingleBar({
@@ -30,13 +31,13 @@ export class Progress {
     return (performance.now() - this.#began) / 1000;
   }
 
-  /** Adds `samples` to what is done, and `text` to what is shown. */
-  update(samples: number, text = ""): void {
-    this.#done += samples;
+  /** Adds `done` to what is done, and `text` to what is shown. */
+  update(done: number, text = ""): void {
+    this.#done += done;
     const rate = this.#done / this.seconds;
     const state = [
       `${String(Math.floor((100 * this.#done) / this.total)).padStart(3)} %${text}`,
-      `${count(Math.round(rate))} samples/s`,
+      `${count(Math.round(rate))} ${this.unit}/s`,
       `${duration((this.total - this.#done) / rate)} left`,
     ].join("  ");
     this.#bar?.update(this.#done, { state });
