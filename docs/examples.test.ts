@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-// Every TypeScript block of the documentation is a program. It runs as a real process, and prints what the text block behind it says.
+// Every TypeScript block of the documentation is a program. It runs as a real process, and prints what the text block behind it says. The
+// pages of optimizers, which are many and small, share one process, and all their programs print something.
 
 const root = new URL("../", import.meta.url);
 const scratch = new URL("node_modules/.cache/documentation/", root);
@@ -38,16 +39,36 @@ const pages = [
 beforeAll(() => mkdirSync(scratch, { recursive: true }));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-describe.each(
-  pages.map((page) => ({ page, examples: examplesOf(page) })).filter(({ examples }) => examples.length > 0),
-)("$page", ({ page, examples }) => {
+const withExamples = (pages: readonly string[]) =>
+  pages.map((page) => ({ page, examples: examplesOf(page) })).filter(({ examples }) => examples.length > 0);
+
+/** Writes a program, and gives the address of its file. */
+function written(page: string, line: number, code: string): URL {
+  const file = new URL(`${page.replaceAll(/\W/g, "-")}-${line}.mts`, scratch);
+  writeFileSync(file, code);
+  return file;
+}
+
+const run = (file: URL): string =>
+  execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(file)], { cwd: root, encoding: "utf8" });
+
+describe.each(withExamples(pages))("$page", ({ page, examples }) => {
   test.each(examples)("line $line", { timeout: 60_000 }, ({ line, code, output }) => {
-    const file = new URL(`${page.replaceAll(/\W/g, "-")}-${line}.mts`, scratch);
-    writeFileSync(file, code);
-    const printed = execFileSync(process.execPath, ["--import", "tsx", fileURLToPath(file)], {
-      cwd: root,
-      encoding: "utf8",
-    });
+    const printed = run(written(page, line, code));
     if (output !== null) expect(printed).toBe(output);
   });
+});
+
+test("pages of optimizers", { timeout: 120_000 }, () => {
+  const examples = withExamples(markdown("docs/optimizers/")).flatMap(({ page, examples }) =>
+    examples.map((example) => ({ ...example, title: `${page}, line ${example.line}`, page })),
+  );
+  const files = examples.map(({ page, line, code }) => written(page, line, code));
+  const all = files.map(
+    (file, i) => `console.log("# ${i}"); await import("${file}").catch((error) => console.log(String(error)));`,
+  );
+  const printed = run(written("all", 0, all.join("\n"))).split(/^# \d+\n/m);
+  const outputs = Object.fromEntries(examples.map(({ title }, i) => [title, printed[i + 1]]));
+  const expected = Object.fromEntries(examples.map(({ title, output }) => [title, output]));
+  expect(outputs).toEqual(expected);
 });
