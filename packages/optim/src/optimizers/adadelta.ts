@@ -34,7 +34,7 @@ export const adadeltaRule: PointwiseRule<AdadeltaHyper, AdadeltaState> = {
   update(p, gradient, { squareAvg, accDelta }, { lr, rho, eps, weightDecay, maximize }) {
     const g = penalized(p, gradient, { weightDecay, maximize });
     const v = averaged(squareAvg, g.square(), rho);
-    const delta = accDelta.add(eps).sqrt().div(v.add(eps).sqrt()).mul(g);
+    const delta = accDelta.add(eps).div(v.add(eps)).sqrt().mul(g);
     return { p: p.sub(delta.mul(lr)), state: { squareAvg: v, accDelta: averaged(accDelta, delta.square(), rho) } };
   },
 };
