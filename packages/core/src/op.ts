@@ -159,8 +159,10 @@ export function composite<I extends Inputs, A>(
     const results = passOn(() =>
       withBackend(backend, () => (transparent ? decompose(inputs, attrs) : noGrad(() => decompose(inputs, attrs)))),
     );
-    // A decomposition may hand back an argument; the caller must get a tensor of its own.
-    return results.map((y) => (inputs.includes(y) ? share(y, y.shape, transparent ? y.edge : null) : y));
+    // A decomposition may hand back an argument, or one result twice; the caller must get tensors of its own.
+    return results.map((y, i) =>
+      inputs.includes(y) || results.indexOf(y) < i ? share(y, y.shape, transparent ? y.edge : null) : y,
+    );
   };
   return define(body, {
     run,

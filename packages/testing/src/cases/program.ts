@@ -34,7 +34,11 @@ const program = (tensors: number): fc.Arbitrary<Drawn> =>
         instructions.push({ fn, operands: fn === "neg" ? [a % made] : [a % made, second] } as Instruction);
       }
       const values = tensors + instructions.length;
-      return { program: { tensors, instructions, outputs: outputs.map((i) => i % values) }, numbers };
+      // All tensors count: an input that no output depends on has no gradient.
+      for (let i = 0; i < tensors; i++)
+        instructions.push({ fn: "add", operands: [i === 0 ? values - 1 : tensors + instructions.length - 1, i] });
+      const last = tensors + instructions.length - 1;
+      return { program: { tensors, instructions, outputs: [last, ...outputs.map((i) => i % values)] }, numbers };
     });
 
 /** Programs over elements. Kinks, and words that optimizers alone use, are tried where their kernels are. */
