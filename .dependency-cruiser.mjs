@@ -6,6 +6,7 @@ const ARROWS = {
   core: [],
   "backend-cpu": ["core"],
   "backend-wasm": ["core", "backend-cpu"],
+  "backend-gpu": ["core"],
   nn: ["core"],
   optim: ["core"],
   data: ["core"],

@@ -6,11 +6,11 @@ import { arrayOf, compute, type Host, host, upload } from "./operands.ts";
 import type { Suite } from "./suite.ts";
 
 /** Anything that a dtype holds: NaN, infinities, −0, the smallest and the largest. */
-function elements(dtype: DType, shape: Shape): fc.Arbitrary<Host> {
+function elements(dtype: DType, shape: Shape, maxInt: number): fc.Arbitrary<Host> {
   const n = sizeOf(shape);
   const values: Record<DType, fc.Arbitrary<number[]>> = {
     bool: bools(shape),
-    int32: integers(shape, -(2 ** 31), 2 ** 31 - 1),
+    int32: integers(shape, -maxInt - 1, maxInt),
     float32: fc.array(fc.float(), { minLength: n, maxLength: n }),
     float64: fc.array(fc.double(), { minLength: n, maxLength: n }),
   };
@@ -19,9 +19,12 @@ function elements(dtype: DType, shape: Shape): fc.Arbitrary<Host> {
 
 /** Upload, download, read, fill, free. */
 export function storageConformance(suite: Suite): void {
-  const { backend } = suite;
+  const {
+    backend,
+    options: { maxInt = 2 ** 31 - 1 },
+  } = suite;
   const anything = (options: Parameters<typeof shape>[0]): fc.Arbitrary<Host> =>
-    fc.tuple(dtype(...backend.dtypes), shape(options)).chain(([dtype, shape]) => elements(dtype, shape));
+    fc.tuple(dtype(...backend.dtypes), shape(options)).chain(([dtype, shape]) => elements(dtype, shape, maxInt));
   const expectRead = async (x: Operand, { shape, values }: Host): Promise<void> =>
     expectClose({ ...x, data: await backend.read(x) }, { shape, data: values }, 0);
 

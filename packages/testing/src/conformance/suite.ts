@@ -18,6 +18,8 @@ export interface ConformanceOptions {
   readonly tolerance: number;
   /** How many calls of every op are drawn. Default 40; functions made of ops and optimizers get half as many. */
   readonly draws?: number;
+  /** The largest int32 that the backend holds, where it is not 2³¹ − 1. */
+  readonly maxInt?: number;
   readonly skip?: readonly Skip[];
 }
 

@@ -1,0 +1,105 @@
+import { allocate, type Backend, BackendError, type DType, DTypeError, type TypedArray } from "@descent/core";
+import { Device, type DeviceCounts, type GpuArray, MOST_ELEMENTS } from "./device.ts";
+import type { Driver } from "./driver.ts";
+import type { Mode } from "./gpu-js.ts";
+import { argReductions } from "./kernels/arg-reduce.ts";
+import { elementwise } from "./kernels/elementwise.ts";
+import { indexing } from "./kernels/indexing.ts";
+import { products } from "./kernels/matmul.ts";
+import { movement } from "./kernels/movement.ts";
+import { reductions } from "./kernels/reduce.ts";
+import { scans } from "./kernels/scan.ts";
+import { sorts } from "./kernels/sort.ts";
+import { openDevice } from "./modes.ts";
+import { asynchronousQueue, immediateQueue } from "./queue.ts";
+
+/** Options of the GPU backend. */
+export interface GpuOptions {
+  /** Default: WebGPU, else WebGL2, else headless GL. `"cpu"` runs gpu.js's kernels without a GPU, to look for errors. */
+  readonly mode?: Mode;
+}
+
+/** What a GPU backend runs on, and what it has done. */
+export interface GpuDescription extends Readonly<DeviceCounts> {
+  readonly mode: Mode;
+  readonly adapter: string;
+  readonly limits: Readonly<Record<string, number>>;
+  /** Families that are computed on the host, with the number of their calls. Every family is computed on the device. */
+  readonly hostFallback: Readonly<Record<string, number>>;
+}
+
+/** The GPU backend: what every backend has, and what it runs on. */
+export interface GpuBackend extends Backend<GpuArray> {
+  describe(): GpuDescription;
+}
+
+/**
+ * A new GPU backend. Elements of every dtype are float32 on the device; integers are exact up to 2²⁴, and an error beyond. Throws a
+ * `BackendError` that says what was tried where no device opens.
+ */
+export async function gpu({ mode }: GpuOptions = {}): Promise<GpuBackend> {
+  return backendOver(await openDevice(mode));
+}
+
+/** @internal The backend over a driver. */
+export function backendOver(driver: Driver): GpuBackend {
+  const synchronous = driver.mode !== "webgpu";
+  const device = new Device(driver, synchronous ? immediateQueue : asynchronousQueue());
+  return {
+    name: `gpu (${driver.mode})`,
+    dtypes: ["bool", "int32", "float32"],
+    synchronous,
+    upload: (values, { dtype }) => device.upload("upload", toFloats(values, dtype)),
+    download(x) {
+      if (!synchronous)
+        throw new BackendError(
+          "download",
+          "WebGPU computes asynchronously, so that nobody can wait for it",
+          "use await data()",
+        );
+      return fromFloats(device.download(x.handle), x.dtype);
+    },
+    read: async (x) => fromFloats(await device.read(x.handle), x.dtype),
+    free: (array) => device.free(array),
+    ...elementwise(device),
+    ...reductions(device),
+    ...argReductions(device),
+    ...products(device),
+    ...movement(device),
+    ...indexing(device, synchronous),
+    ...sorts(device),
+    ...scans(device),
+    describe: () => ({
+      mode: driver.mode,
+      adapter: driver.adapter,
+      limits: driver.limits,
+      hostFallback: {},
+      ...device.counts,
+    }),
+  };
+}
+
+function toFloats(values: TypedArray, dtype: DType): Float32Array {
+  if (dtype === "float64") throw new DTypeError("upload", "the GPU backend has no float64", "convert to float32");
+  if (dtype === "int32") checkExact("upload", values);
+  return Float32Array.from(values);
+}
+
+function fromFloats(values: Float32Array, dtype: DType): TypedArray {
+  if (dtype === "float32") return values;
+  if (dtype === "int32") checkExact("read", values);
+  const result = allocate(dtype, values.length);
+  result.set(values);
+  return result;
+}
+
+/** Throws on integers that float32 cannot tell from their neighbours. */
+function checkExact(op: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++)
+    if (Math.abs(values[i]!) > MOST_ELEMENTS)
+      throw new DTypeError(
+        op,
+        `the GPU backend computes int32 in float32, which is exact up to 2^24 = ${MOST_ELEMENTS}, and element ${i} is ${values[i]}`,
+        "use float32, or compute it on backend-wasm",
+      );
+}

@@ -1,0 +1,109 @@
+import { type ReduceFn, type Shape, sizeOf, stridesOf } from "@descent/core";
+import type { Device, GpuArray } from "../device.ts";
+import { LONGEST_LOOP, loop, shader } from "../shaders/shader.ts";
+import { at, walk } from "../shaders/walk.ts";
+import { fill } from "./elementwise.ts";
+import type { Families } from "./kernel.ts";
+
+/** What takes the element `x` into the `total`. The extremes hand on NaN, which fails all comparisons. */
+const REDUCE: Record<ReduceFn, { readonly empty: number; readonly next: string }> = {
+  sum: { empty: 0, next: "total = total + x;" },
+  max: {
+    empty: Number.NEGATIVE_INFINITY,
+    next: "if (x > total) { total = x; } else { if (!(x <= total)) { total = total + x; } }",
+  },
+  min: {
+    empty: Number.POSITIVE_INFINITY,
+    next: "if (x < total) { total = x; } else { if (!(x >= total)) { total = total + x; } }",
+  },
+};
+
+export const reductions = (device: Device): Families<"reduce"> => ({
+  reduce(fn, x, axes, out) {
+    const total = axes.reduce((n, axis) => n * x.shape[axis]!, 1);
+    if (total === 0) return fill(device, out.dtype === "float32" ? REDUCE[fn].empty : 0, out, fn);
+    return reduceAxes(device, fn, x.handle, x.shape, axes);
+  },
+});
+
+/** Reduces neighbouring axes at once, the last ones first, and frees what comes in between. */
+function reduceAxes(device: Device, fn: ReduceFn, x: GpuArray, shape: Shape, axes: readonly number[]): GpuArray {
+  let result = x;
+  let sizes: readonly number[] = shape;
+  const blocks = blocksOf(axes);
+  // A reduction over no axis is a copy.
+  for (const [first, end] of blocks.length === 0 ? [[0, 0] as const] : blocks) {
+    const [outer, inner] = [sizeOf(sizes.slice(0, first)), sizeOf(sizes.slice(end))];
+    const next = reduceMiddle(device, fn, result, outer, sizeOf(sizes.slice(first, end)), inner);
+    if (result !== x) device.free(result);
+    result = next;
+    sizes = [...sizes.slice(0, first), ...sizes.slice(end)];
+  }
+  return result;
+}
+
+/** Runs of neighbouring axes, as `[first, end)`, the last run first. */
+function blocksOf(axes: readonly number[]): (readonly [first: number, end: number])[] {
+  const blocks: [number, number][] = [];
+  for (const axis of axes) {
+    const last = blocks[0];
+    if (last !== undefined && last[1] === axis) last[1]++;
+    else blocks.unshift([axis, axis + 1]);
+  }
+  return blocks;
+}
+
+/** Reduces the middle of `[outer, size, inner]`, in stages that are short enough for a loop. */
+export function reduceMiddle(
+  device: Device,
+  fn: ReduceFn,
+  x: GpuArray,
+  outer: number,
+  size: number,
+  inner: number,
+): GpuArray {
+  const length = stageLength(size);
+  const parts = Math.ceil(size / length);
+  const part = stage(device, fn, x, { outer, size, inner, length, parts });
+  if (parts === 1) return part;
+  const result = reduceMiddle(device, fn, part, outer, parts, inner);
+  device.free(part);
+  return result;
+}
+
+/** How many elements each invocation reduces: as few as leave the number of stages as it has to be. */
+function stageLength(size: number): number {
+  let stages = 1;
+  while (LONGEST_LOOP ** stages < size) stages++;
+  return Math.ceil(size ** (1 / stages));
+}
+
+interface Stage {
+  readonly outer: number;
+  readonly size: number;
+  readonly inner: number;
+  /** Elements per part. */
+  readonly length: number;
+  readonly parts: number;
+}
+
+/** `[outer, size, inner]` → `[outer, parts, inner]`. */
+function stage(device: Device, fn: ReduceFn, x: GpuArray, { outer, size, inner, length, parts }: Stage): GpuArray {
+  const shape = [outer, parts, inner];
+  const [before] = stridesOf([outer, size, inner]) as [number];
+  const { key, scalars, values, code } = walk(shape, {
+    x: { strides: [before, length * inner, 1], offset: 0 },
+    first: { strides: [0, length, 0], offset: 0 },
+  });
+  const body = `${code}let total = xs[${at("x")}];
+const end = Math.min(length, size - ${at("first")});
+${loop("end", `const x = xs[${at("x")} + k * step];\n${REDUCE[fn].next}`, { from: 1 })}
+return total;`;
+  return device.launch(
+    fn,
+    shader(`reduce ${fn} ${key}`, { arrays: ["xs"], scalars: ["size", "length", "step", ...scalars], body }),
+    [x],
+    [size, length, inner, ...values],
+    sizeOf(shape),
+  );
+}
