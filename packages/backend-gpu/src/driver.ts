@@ -76,7 +76,7 @@ export function driverOf(library: GpuJs, mode: Mode, { adapter, limits }: Pick<D
     upload: (values) => call(copy, mode, values.length, [input(values, [values.length])]),
     compile(shader) {
       const arrays = new Array<"Input" | "NumberTexture">(shader.arrays).fill(ARRAY_TYPE[mode]);
-      const kernel = create(shader.source, [...arrays, ...new Array<"Float">(shader.scalars).fill("Float")]);
+      const kernel = create(shader.source(), [...arrays, ...new Array<"Float">(shader.scalars).fill("Float")]);
       return (n, args) =>
         call(
           kernel,

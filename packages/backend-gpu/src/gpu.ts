@@ -1,6 +1,13 @@
 import { allocate, type Backend, BackendError, type DType, DTypeError, type TypedArray } from "@descent/core";
 import { Device, type DeviceCounts, type GpuArray, MOST_ELEMENTS } from "./device.ts";
 import type { Driver } from "./driver.ts";
+import { activation } from "./fused/activation.ts";
+import { convolution } from "./fused/conv2d.ts";
+import { linear } from "./fused/linear.ts";
+import { normalization } from "./fused/normalization.ts";
+import { optimizerSteps } from "./fused/optimizer.ts";
+import { pooling } from "./fused/pool2d.ts";
+import { softmax } from "./fused/softmax.ts";
 import type { Mode } from "./gpu-js.ts";
 import { argReductions } from "./kernels/arg-reduce.ts";
 import { elementwise } from "./kernels/elementwise.ts";
@@ -69,6 +76,15 @@ export function backendOver(driver: Driver): GpuBackend {
     ...indexing(device, synchronous),
     ...sorts(device),
     ...scans(device),
+    fused: {
+      ...linear(device),
+      ...convolution(device),
+      ...pooling(device),
+      ...normalization(device),
+      ...softmax(device),
+      ...activation(device),
+      ...optimizerSteps(device),
+    },
     describe: () => ({
       mode: driver.mode,
       adapter: driver.adapter,

@@ -1,68 +1,67 @@
 import { IndexError, sizeOf } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
-import { LONGEST_LOOP, loop, shader } from "../shaders/shader.ts";
-import { at, splitAt, walk } from "../shaders/walk.ts";
+import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
+import { splitAt } from "../shaders/walk.ts";
+import { compute, steps } from "./compute.ts";
 import { type Families, type GpuOperand, inOrder } from "./kernel.ts";
 import { map } from "./map.ts";
 
 /** What reads and writes at the places that an index names. */
 export const indexing = (device: Device, synchronous: boolean): Families<"take" | "put"> => ({
-  take(x, index, axis, out) {
+  take(x, index, axis) {
     const { outer, size, inner } = splitAt(x.shape, axis);
     if (synchronous) checkIndex(device, "take", index, axis, size);
-    const count = sizeOf(index.shape);
-    const { key, scalars, values, code } = walk([outer, count, inner], {
-      x: { strides: [size * inner, 0, 1], offset: 0 },
-      index: { strides: [0, 1, 0], offset: 0 },
+    return compute(device, {
+      op: "take",
+      key: "take",
+      shape: [outer, sizeOf(index.shape), inner],
+      places: { x: steps(size * inner, 0, 1), index: steps(0, 1, 0) },
+      arrays: { xs: x.handle, indices: index.handle },
+      scalars: { inner },
+      body: "return xs[at_x + indices[at_index] * inner];",
     });
-    return device.launch(
-      "take",
-      shader(`take ${key}`, {
-        arrays: ["xs", "indices"],
-        scalars: ["inner", ...scalars],
-        body: `${code}return xs[${at("x")} + indices[${at("index")}] * inner];`,
-      }),
-      [x.handle, index.handle],
-      [inner, ...values],
-      sizeOf(out.shape),
-    );
   },
 
-  put(mode, base, index, elements, axis, out) {
-    const { outer, size, inner } = splitAt(out.shape, axis);
-    if (synchronous) checkIndex(device, "put", index, axis, size);
-    const count = sizeOf(index.shape);
-    const input = typeof base === "number" ? base : inOrder(base);
-    let result = map(device, { op: "put", key: "copy", shape: out.shape, inputs: { x: input }, body: "return x;" });
+  put(mode, base, index, elements, axis, { shape }) {
+    if (synchronous) checkIndex(device, "put", index, axis, shape[axis]!);
+    const x = typeof base === "number" ? base : inOrder(base);
+    let result = map(device, { op: "put", key: "copy", shape, inputs: { x }, body: "return x;" });
     // Every element looks through the index for itself. A long one is worked off in parts.
-    for (let first = 0; first < count; first += LONGEST_LOOP) {
-      const { key, scalars, values, code } = walk([outer, size, inner], {
-        k: { strides: [0, 1, 0], offset: 0 },
-        y: { strides: [count * inner, 0, 1], offset: first * inner },
-      });
-      const next: GpuArray = device.launch(
-        "put",
-        shader(`put ${mode} ${key}`, {
-          arrays: ["bases", "indices", "ys"],
-          scalars: ["first", "count", "inner", ...scalars],
-          body: `${code}let total = bases[i];
-${loop(
-  "count",
-  `const index = indices[first + k];
-if (index <= ${at("k")} && index >= ${at("k")}) { total = ${mode === "add" ? "total + " : ""}ys[${at("y")} + k * inner]; }`,
-)}
-return total;`,
-        }),
-        [result, index.handle, elements.handle],
-        [first, Math.min(LONGEST_LOOP, count - first), inner, ...values],
-        sizeOf(out.shape),
-      );
+    for (let first = 0; first < sizeOf(index.shape); first += LONGEST_LOOP) {
+      const next = putPart(device, mode === "add", result, index, elements, splitAt(shape, axis), first);
       device.free(result);
       result = next;
     }
     return result;
   },
 });
+
+function putPart(
+  device: Device,
+  adds: boolean,
+  base: GpuArray,
+  index: GpuOperand,
+  elements: GpuOperand,
+  { outer, size, inner }: ReturnType<typeof splitAt>,
+  first: number,
+): GpuArray {
+  const count = sizeOf(index.shape);
+  return compute(device, {
+    op: "put",
+    key: adds ? "put add" : "put set",
+    shape: [outer, size, inner],
+    places: { k: steps(0, 1, 0), y: { strides: [count * inner, 0, 1], offset: first * inner } },
+    arrays: { bases: base, indices: index.handle, ys: elements.handle },
+    scalars: { first, inner, end: count - first },
+    body: `let total = bases[i];
+${loop(
+  "end",
+  `const index = indices[first + k];
+if (index <= at_k && index >= at_k) { total = ${adds ? "total + " : ""}ys[at_y + k * inner]; }`,
+)}
+return total;`,
+  });
+}
 
 function checkIndex(device: Device, op: string, { handle }: GpuOperand, axis: number, size: number): void {
   for (const i of device.download(handle))

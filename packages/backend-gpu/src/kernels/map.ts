@@ -1,7 +1,6 @@
-import { type Shape, sizeOf } from "@descent/core";
+import type { Shape } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
-import { shader } from "../shaders/shader.ts";
-import { at, type Strided, walk } from "../shaders/walk.ts";
+import { compute } from "./compute.ts";
 import type { Source } from "./kernel.ts";
 
 /** A computation that looks at one element of every input. */
@@ -19,22 +18,19 @@ export interface MapCall {
 
 /** The result of a body at every index. Whether an input is an array or a number is part of the shader, its value is not. */
 export function map(device: Device, { op, key, shape, inputs, body }: MapCall): GpuArray {
-  const names = Object.keys(inputs);
-  const sources = names.flatMap((name) => {
-    const x = inputs[name]!;
-    return typeof x === "number" ? [] : [[name, x] as const];
-  });
-  const numbers = names.filter((name) => typeof inputs[name] === "number");
-  const { key: walkKey, scalars, values, code } = walk(shape, Object.fromEntries<Strided>(sources));
-  return device.launch(
-    op,
-    shader(`${key}(${names.map((name) => (numbers.includes(name) ? "number" : name))}) ${walkKey}`, {
-      arrays: sources.map(([name]) => `${name}s`),
-      scalars: [...numbers, ...scalars],
-      body: `${code}${sources.map(([name]) => `const ${name} = ${name}s[${at(name)}];\n`).join("")}${body}`,
-    }),
-    sources.map(([, { array }]) => array),
-    [...numbers.map((name) => inputs[name] as number), ...values],
-    sizeOf(shape),
-  );
+  const places: Record<string, Source> = {};
+  const arrays: Record<string, GpuArray> = {};
+  const scalars: Record<string, number> = {};
+  let signature = "";
+  let reads = "";
+  for (const [name, x] of Object.entries(inputs)) {
+    signature += typeof x === "number" ? " number" : ` ${name}`;
+    if (typeof x === "number") scalars[name] = x;
+    else {
+      places[name] = x;
+      arrays[`${name}s`] = x.array;
+      reads += `const ${name} = ${name}s[at_${name}];\n`;
+    }
+  }
+  return compute(device, { op, key: key + signature, shape, places, arrays, scalars, body: reads + body });
 }

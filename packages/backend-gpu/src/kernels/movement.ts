@@ -1,7 +1,7 @@
 import { type Shape, sizeOf } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
-import { shader } from "../shaders/shader.ts";
-import { at, splitAt, walk } from "../shaders/walk.ts";
+import { splitAt } from "../shaders/walk.ts";
+import { compute, steps } from "./compute.ts";
 import type { Families, GpuOperand } from "./kernel.ts";
 import { map } from "./map.ts";
 import { scatter } from "./scatter.ts";
@@ -46,27 +46,22 @@ function join(device: Device, xs: readonly GpuOperand[], axis: number, shape: Sh
 
 function joinFew(device: Device, xs: readonly GpuOperand[], axis: number, shape: Shape): GpuArray {
   const { outer, size, inner } = splitAt(shape, axis);
-  const { key, scalars, values, code } = walk([outer, size, inner], {
-    outer: { strides: [1, 0, 0], offset: 0 },
-    k: { strides: [0, 1, 0], offset: 0 },
-    inner: { strides: [0, 0, 1], offset: 0 },
+  const arrays: Record<string, GpuArray> = {};
+  const scalars: Record<string, number> = { inner };
+  let body = "let k = at_k;\n";
+  xs.forEach((x, j) => {
+    arrays[`x${j}`] = x.handle;
+    scalars[`size${j}`] = x.shape[axis]!;
+    const read = `return x${j}[(at_outer * size${j} + k) * inner + at_inner];`;
+    body += j === xs.length - 1 ? read : `if (k < size${j}) { ${read} }\nk = k - size${j};\n`;
   });
-  const names = xs.map((_, j) => `x${j}`);
-  const reads = names.map(
-    (name, j) =>
-      `${j < names.length - 1 ? `if (k < size_of_${name}) { ` : ""}return ${name}[(${at("outer")} * size_of_${name} + k) * inner + ${at("inner")}];${
-        j < names.length - 1 ? ` }\nk = k - size_of_${name};\n` : ""
-      }`,
-  );
-  return device.launch(
-    "concat",
-    shader(`concat ${names.length} ${key}`, {
-      arrays: names,
-      scalars: ["inner", ...names.map((name) => `size_of_${name}`), ...scalars],
-      body: `${code}let k = ${at("k")};\n${reads.join("")}`,
-    }),
-    xs.map((x) => x.handle),
-    [inner, ...xs.map((x) => x.shape[axis]!), ...values],
-    outer * size * inner,
-  );
+  return compute(device, {
+    op: "concat",
+    key: `concat ${xs.length}`,
+    shape: [outer, size, inner],
+    places: { outer: steps(1, 0, 0), k: steps(0, 1, 0), inner: steps(0, 0, 1) },
+    arrays,
+    scalars,
+    body,
+  });
 }

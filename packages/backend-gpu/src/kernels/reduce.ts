@@ -1,12 +1,12 @@
-import { type ReduceFn, type Shape, sizeOf, stridesOf } from "@descent/core";
+import { type ReduceFn, type Shape, sizeOf } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
-import { LONGEST_LOOP, loop, shader } from "../shaders/shader.ts";
-import { at, walk } from "../shaders/walk.ts";
+import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
+import { compute, steps } from "./compute.ts";
 import { fill } from "./elementwise.ts";
 import type { Families } from "./kernel.ts";
 
 /** What takes the element `x` into the `total`. The extremes hand on NaN, which fails all comparisons. */
-const REDUCE: Record<ReduceFn, { readonly empty: number; readonly next: string }> = {
+export const REDUCE: Record<ReduceFn, { readonly empty: number; readonly next: string }> = {
   sum: { empty: 0, next: "total = total + x;" },
   max: {
     empty: Number.NEGATIVE_INFINITY,
@@ -26,15 +26,26 @@ export const reductions = (device: Device): Families<"reduce"> => ({
   },
 });
 
-/** Reduces neighbouring axes at once, the last ones first, and frees what comes in between. */
-function reduceAxes(device: Device, fn: ReduceFn, x: GpuArray, shape: Shape, axes: readonly number[]): GpuArray {
+/** Reduces neighbouring axes at once, the last ones first, and frees what comes in between. Some element has to be there. */
+export function reduceAxes(
+  device: Device,
+  fn: ReduceFn,
+  x: GpuArray,
+  shape: Shape,
+  axes: readonly number[],
+  op: string = fn,
+): GpuArray {
   let result = x;
   let sizes: readonly number[] = shape;
   const blocks = blocksOf(axes);
   // A reduction over no axis is a copy.
   for (const [first, end] of blocks.length === 0 ? [[0, 0] as const] : blocks) {
-    const [outer, inner] = [sizeOf(sizes.slice(0, first)), sizeOf(sizes.slice(end))];
-    const next = reduceMiddle(device, fn, result, outer, sizeOf(sizes.slice(first, end)), inner);
+    const line = {
+      outer: sizeOf(sizes.slice(0, first)),
+      size: sizeOf(sizes.slice(first, end)),
+      inner: sizeOf(sizes.slice(end)),
+    };
+    const next = reduceMiddle(device, fn, result, line, op);
     if (result !== x) device.free(result);
     result = next;
     sizes = [...sizes.slice(0, first), ...sizes.slice(end)];
@@ -53,20 +64,32 @@ function blocksOf(axes: readonly number[]): (readonly [first: number, end: numbe
   return blocks;
 }
 
+/** A tensor as `[outer, size, inner]`. */
+export interface Line {
+  readonly outer: number;
+  readonly size: number;
+  readonly inner: number;
+}
+
 /** Reduces the middle of `[outer, size, inner]`, in stages that are short enough for a loop. */
-export function reduceMiddle(
-  device: Device,
-  fn: ReduceFn,
-  x: GpuArray,
-  outer: number,
-  size: number,
-  inner: number,
-): GpuArray {
+export function reduceMiddle(device: Device, fn: ReduceFn, x: GpuArray, line: Line, op: string = fn): GpuArray {
+  const { outer, size, inner } = line;
   const length = stageLength(size);
   const parts = Math.ceil(size / length);
-  const part = stage(device, fn, x, { outer, size, inner, length, parts });
+  const part = compute(device, {
+    op,
+    key: `reduce ${fn}`,
+    shape: [outer, parts, inner],
+    places: { x: steps(size * inner, length * inner, 1), first: steps(0, length, 0) },
+    arrays: { xs: x },
+    scalars: { size, length, inner },
+    body: `let total = xs[at_x];
+const end = Math.min(length, size - at_first);
+${loop("end", `const x = xs[at_x + k * inner];\n${REDUCE[fn].next}`, { from: 1 })}
+return total;`,
+  });
   if (parts === 1) return part;
-  const result = reduceMiddle(device, fn, part, outer, parts, inner);
+  const result = reduceMiddle(device, fn, part, { outer, size: parts, inner }, op);
   device.free(part);
   return result;
 }
@@ -76,34 +99,4 @@ function stageLength(size: number): number {
   let stages = 1;
   while (LONGEST_LOOP ** stages < size) stages++;
   return Math.ceil(size ** (1 / stages));
-}
-
-interface Stage {
-  readonly outer: number;
-  readonly size: number;
-  readonly inner: number;
-  /** Elements per part. */
-  readonly length: number;
-  readonly parts: number;
-}
-
-/** `[outer, size, inner]` → `[outer, parts, inner]`. */
-function stage(device: Device, fn: ReduceFn, x: GpuArray, { outer, size, inner, length, parts }: Stage): GpuArray {
-  const shape = [outer, parts, inner];
-  const [before] = stridesOf([outer, size, inner]) as [number];
-  const { key, scalars, values, code } = walk(shape, {
-    x: { strides: [before, length * inner, 1], offset: 0 },
-    first: { strides: [0, length, 0], offset: 0 },
-  });
-  const body = `${code}let total = xs[${at("x")}];
-const end = Math.min(length, size - ${at("first")});
-${loop("end", `const x = xs[${at("x")} + k * step];\n${REDUCE[fn].next}`, { from: 1 })}
-return total;`;
-  return device.launch(
-    fn,
-    shader(`reduce ${fn} ${key}`, { arrays: ["xs"], scalars: ["size", "length", "step", ...scalars], body }),
-    [x],
-    [size, length, inner, ...values],
-    sizeOf(shape),
-  );
 }

@@ -1,8 +1,8 @@
-import { type ScanFn, sizeOf, stridesOf } from "@descent/core";
-import type { Device, GpuArray } from "../device.ts";
+import type { ScanFn } from "@descent/core";
+import type { Device } from "../device.ts";
 import { BINARY } from "../shaders/arithmetic.ts";
-import { shader } from "../shaders/shader.ts";
-import { at, splitAt, walk } from "../shaders/walk.ts";
+import { splitAt } from "../shaders/walk.ts";
+import { compute, steps } from "./compute.ts";
 import { type Families, inOrder } from "./kernel.ts";
 import { map } from "./map.ts";
 
@@ -18,23 +18,21 @@ export const scans = (device: Device): Families<"scan"> => ({
   /** Totals of twice as many elements from step to step (Hillis and Steele 1986). */
   scan(fn, x, axis, reverse) {
     const { outer, size, inner } = splitAt(x.shape, axis);
-    const shape = [outer, size, inner];
-    const place = { strides: stridesOf(shape), offset: 0 };
     let result = map(device, { op: "scan", key: "copy", shape: x.shape, inputs: { x: inOrder(x) }, body: "return x;" });
     for (let reach = 1; reach < size; reach *= 2) {
-      const { key, scalars, values, code } = walk(shape, { x: place, k: { strides: [0, 1, 0], offset: 0 } });
-      const body = `${code}const y = xs[${at("x")}];
-const other = ${at("k")} + reach;
+      const next = compute(device, {
+        op: "scan",
+        key: `scan ${fn}`,
+        shape: [outer, size, inner],
+        places: { k: steps(0, 1, 0) },
+        arrays: { xs: result },
+        scalars: { reach: reverse ? reach : -reach, size, inner },
+        body: `const y = xs[i];
+const other = at_k + reach;
 if (other < 0 || other >= size) { return y; }
-const x = xs[${at("x")} + reach * inner];
-${JOIN[fn]}`;
-      const next: GpuArray = device.launch(
-        "scan",
-        shader(`scan ${fn} ${key}`, { arrays: ["xs"], scalars: ["reach", "size", "inner", ...scalars], body }),
-        [result],
-        [reverse ? reach : -reach, size, inner, ...values],
-        sizeOf(shape),
-      );
+const x = xs[i + reach * inner];
+${JOIN[fn]}`,
+      });
       device.free(result);
       result = next;
     }

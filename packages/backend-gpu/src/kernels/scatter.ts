@@ -1,7 +1,8 @@
 import { sizeOf, stridesOf, type View } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
-import { divide, LONGEST_LOOP, loop, shader } from "../shaders/shader.ts";
+import { divide, LONGEST_LOOP, loop } from "../shaders/shader.ts";
 import { collapse } from "../shaders/walk.ts";
+import { compute, steps } from "./compute.ts";
 import { fill } from "./elementwise.ts";
 import { reduceMiddle } from "./reduce.ts";
 
@@ -74,60 +75,51 @@ export function scatter(device: Device, x: GpuArray, view: View, n: number): Gpu
   const { tried, solved, offset, from } = planScatter(view);
   const count = area(tried);
   const parts = Math.ceil(count / LONGEST_LOOP);
-  const names = [...tried.map((_, j) => `tried_${j}`), ...solved.map((_, j) => `solved_${j}`)];
-  const result = device.launch(
-    "scatterView",
-    shader(`scatter ${tried.length} ${solved.length}`, {
-      arrays: ["xs"],
-      scalars: [
-        "n",
-        "count",
-        "offset",
-        "from",
-        ...names.flatMap((name) => [`size_${name}`, `stride_${name}`, `step_${name}`]),
-      ],
-      body: gatherText(names.slice(0, tried.length), names.slice(tried.length)),
-    }),
-    [x],
-    [n, count, offset, from, ...[...tried, ...solved].flatMap(({ size, stride, step }) => [size, stride, step])],
-    parts * n,
-  );
+  const scalars: Record<string, number> = { count, offset, from };
+  const names = [...tried, ...solved].map(({ size, stride, step }, j) => {
+    Object.assign(scalars, { [`length_${j}`]: size, [`stride_${j}`]: stride, [`step_${j}`]: step });
+    return `${j}`;
+  });
+  const result = compute(device, {
+    op: "scatterView",
+    key: `scatter ${tried.length} ${solved.length}`,
+    shape: [parts, n],
+    places: { first: steps(LONGEST_LOOP, 0), place: steps(0, 1) },
+    arrays: { xs: x },
+    scalars,
+    body: gather(names.slice(0, tried.length), names.slice(tried.length)),
+  });
   if (parts === 1) return result;
-  const sum = reduceMiddle(device, "sum", result, 1, parts, n);
+  const sum = reduceMiddle(device, "sum", result, { outer: 1, size: parts, inner: n }, "scatterView");
   device.free(result);
   return sum;
 }
 
 /** Adds up, over all that is tried, the element whose place is the one that is computed, if there is one. */
-const gatherText = (tried: readonly string[], solved: readonly string[]): string => `${divide("i", "n", "part", "p")}
-let total = 0;
-const end = count - part * ${LONGEST_LOOP};
+const gather = (tried: readonly string[], solved: readonly string[]): string => `let total = 0;
+const end = count - at_first;
 ${loop(
   "end",
-  `let place_0 = p - offset;
-let at = from;
-let rest_0 = k + part * ${LONGEST_LOOP};
+  `let at = from;
+let left = at_place - offset;
+let rest = at_first + k;
 ${tried
   .map(
-    (
-      name,
-      j,
-    ) => `${divide(`rest_${j}`, `size_${name}`, `rest_${j + 1}`, `q_${name}`)}place_0 = place_0 - q_${name} * stride_${name};
-at = at + q_${name} * step_${name};
+    (j) => `${divide("rest", `length_${j}`, `next_${j}`, `index_${j}`)}rest = next_${j};
+left = left - index_${j} * stride_${j};
+at = at + index_${j} * step_${j};
 `,
   )
   .join("")}let fits = 1;
-if (place_0 < 0) { fits = 0; place_0 = 0; }
+if (left < 0) { fits = 0; left = 0; }
 ${solved
   .map(
-    (
-      name,
-      j,
-    ) => `${divide(`place_${j}`, `stride_${name}`, `q_${name}`, `place_${j + 1}`)}if (q_${name} >= size_${name}) { fits = 0; }
-at = at + q_${name} * step_${name};
+    (j) => `${divide("left", `stride_${j}`, `index_${j}`, `left_${j}`)}left = left_${j};
+if (index_${j} >= length_${j}) { fits = 0; }
+at = at + index_${j} * step_${j};
 `,
   )
-  .join("")}if (place_${solved.length} > 0) { fits = 0; }
+  .join("")}if (left > 0) { fits = 0; }
 if (fits > 0) { total = total + xs[at]; }`,
 )}
 return total;`;

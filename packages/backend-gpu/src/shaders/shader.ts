@@ -2,8 +2,8 @@
 export interface Shader {
   /** What tells it from all others. */
   readonly key: string;
-  /** In the subset of JavaScript that gpu.js translates. */
-  readonly source: string;
+  /** Its text, in the subset of JavaScript that gpu.js translates. */
+  readonly source: () => string;
   readonly arrays: number;
   readonly scalars: number;
 }
@@ -13,18 +13,18 @@ interface ShaderText {
   readonly arrays: readonly string[];
   readonly scalars: readonly string[];
   /** Statements that read `i`, the number of the element, and end in `return`. */
-  readonly body: string;
+  readonly body: () => string;
 }
 
 /**
- * A shader from its parts. All arithmetic is float: gpu.js mixes integers and floats in its own way, and below 2²⁴ floats are exact. Results
- * are returned once and never from a loop, which gpu.js would go on with.
+ * A shader from its parts. All arithmetic is float: gpu.js mixes integers and floats in its own way, and below 2²⁴ floats are exact. Nothing
+ * returns from a loop, which gpu.js would go on with.
  */
 export const shader = (key: string, { arrays, scalars, body }: ShaderText): Shader => ({
   key,
-  source: `function(${[...arrays, ...scalars].join(", ")}) {
+  source: () => `function(${[...arrays, ...scalars].join(", ")}) {
 const i = this.thread.x;
-${body}
+${body()}
 }`,
   arrays: arrays.length,
   scalars: scalars.length,
@@ -34,8 +34,8 @@ ${body}
 export const LONGEST_LOOP = 1024;
 
 /** A loop over `k` from `from` to below the value of `end`. Its bound is a literal, because others stop at 1,000 without a word. */
-export const loop = (end: string, body: string, { k = "k", from = 0, bound = LONGEST_LOOP } = {}): string =>
-  `for (let ${k} = ${from}; ${k} < ${bound}; ${k}++) {
+export const loop = (end: string, body: string, { k = "k", from = 0 } = {}): string =>
+  `for (let ${k} = ${from}; ${k} < ${LONGEST_LOOP}; ${k}++) {
 if (${k} >= ${end}) { break; }
 ${body}
 }`;

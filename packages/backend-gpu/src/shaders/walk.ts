@@ -15,11 +15,8 @@ export interface Walk {
   readonly scalars: readonly string[];
   readonly values: readonly number[];
   /** Statements after which `atX` is the place in the array `x`. */
-  readonly code: string;
+  readonly code: () => string;
 }
-
-/** The name of the place in an array. */
-export const at = (name: string): string => `at_${name}`;
 
 /**
  * A walk over an index space, in row-major order of `i`. Shapes and strides are scalars, so that shapes share a shader; only the number of
@@ -36,7 +33,7 @@ export function walk(shape: Shape, places: Readonly<Record<string, Strided>>): W
       key: steps.join(""),
       scalars: [],
       values: [],
-      code: names.map((name, j) => `const ${at(name)} = ${steps[j] === 1 ? "i" : "0"};\n`).join(""),
+      code: () => names.map((name, j) => `const at_${name} = ${steps[j] === 1 ? "i" : "0"};\n`).join(""),
     };
   }
   const axes = sizes.map((_, axis) => axis);
@@ -47,14 +44,12 @@ export function walk(shape: Shape, places: Readonly<Record<string, Strided>>): W
       ...names.flatMap((name) => [`from_${name}`, ...axes.map((axis) => `step_${name}_${axis}`)]),
     ],
     values: [...sizes.slice(1), ...strides.flatMap((steps, j) => [offsets[j]!, ...steps])],
-    code: `${split(axes)}${names
-      .map(
-        (name) =>
-          `const ${at(name)} = ${[`from_${name}`, ...axes.map((axis) => `q_${axis} * step_${name}_${axis}`)].join(" + ")};\n`,
-      )
-      .join("")}`,
+    code: () => split(axes) + names.map((name) => `const at_${name} = ${placeOf(name, axes)};\n`).join(""),
   };
 }
+
+const placeOf = (name: string, axes: readonly number[]): string =>
+  [`from_${name}`, ...axes.map((axis) => `q_${axis} * step_${name}_${axis}`)].join(" + ");
 
 /** Cuts `i` into an index `q` per axis. */
 function split(axes: readonly number[]): string {

@@ -60,6 +60,12 @@ function preload(library: string): void {
   }
 }
 
+/** Whether the machine may have a driver for WebGPU. Looking for one where there is none prints warnings. */
+const hasDriver = (): boolean =>
+  process.platform !== "linux" ||
+  ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"].some((name) => process.env[name] !== undefined) ||
+  ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"].some(existsSync);
+
 /** Gives this process a `navigator.gpu`: the machine's, or one in software. */
 export async function provideWebGpu(): Promise<void> {
   const { create, globals } = await import("webgpu");
@@ -72,8 +78,10 @@ export async function provideWebGpu(): Promise<void> {
   };
   const folder = softwareVulkan();
   if (process.platform === "linux") preload(join(folder, "libvulkan.so.1"));
-  const hardware = create([]);
-  if ((await hardware.requestAdapter()) !== null) return provide(hardware);
+  if (hasDriver()) {
+    const hardware = create([]);
+    if ((await hardware.requestAdapter()) !== null) return provide(hardware);
+  }
   process.env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
   provide(create([]));
 }

@@ -7,6 +7,7 @@ import type { Suite } from "./suite.ts";
 /** Every fused kernel that the backend has: values and gradients equal those of the decomposition, on the same device. */
 export function fusedConformance(suite: Suite): void {
   const plain = withoutFused(suite.backend);
+  const { draws = 40 } = suite.options;
   for (const name of Object.keys(suite.backend.fused ?? {})) {
     suite.test(`fused: ${name}`, () =>
       fc.assert(
@@ -14,7 +15,7 @@ export function fusedConformance(suite: Suite): void {
           const expected = await resultsOf(call, plain, dtype);
           expectSameResults(suite, await resultsOf(call, suite.backend, dtype), expected);
         }),
-        { numRuns: 60 },
+        { numRuns: 1.5 * draws },
       ),
     );
   }

@@ -16,7 +16,7 @@ export interface ConformanceOptions {
    * golden values and edge cases are not the reference's: there 1e-4 is the least, and 0 wants the signs of zeros.
    */
   readonly tolerance: number;
-  /** How many calls of every op are drawn. Default 40; functions made of ops and optimizers get half as many. */
+  /** How many calls of every op are drawn. Default 40; functions made of ops and optimizers get half as many, fused kernels half as many more. */
   readonly draws?: number;
   /** The largest int32 that the backend holds, where it is not 2³¹ − 1. */
   readonly maxInt?: number;
