@@ -147,7 +147,8 @@ function launchError(op: string, error: unknown, n: number): TensorError {
   return new BackendError(
     op,
     `the device failed on a result of ${n} elements: ${reason}`,
-    /lost/.test(reason)
+    // gpu.js opens another device for the next kernel that it compiles.
+    /\blost\b|different WebGPU device/.test(reason)
       ? "make a new backend with await gpu(), and load the last checkpoint"
       : "try a smaller batch, or another mode of gpu()",
   );

@@ -36,7 +36,11 @@ export interface KernelSettings {
 
 interface WebGpuContext {
   readonly adapter: { readonly info?: Readonly<Record<"vendor" | "architecture" | "device" | "description", string>> };
-  readonly device: { readonly limits: Readonly<Record<string, number>> };
+  readonly device: {
+    readonly limits: Readonly<Record<string, number>>;
+    readonly lost: Promise<unknown>;
+    destroy(): void;
+  };
 }
 
 interface GlContext {

@@ -5,8 +5,8 @@ import { OP_CASES } from "../op-cases.ts";
 import { expectSameResults, resultsOf } from "./results.ts";
 import type { Suite } from "./suite.ts";
 
-// Moving elements to another backend waits for them.
-const waits = (name: string): boolean =>
+/** Whether an op or function reads values, as one does that moves elements to another backend. Not every device can be waited for. */
+export const waits = (name: string): boolean =>
   name === "transfer" || HOST_FUNCTIONS.has(name) || registry.get(name)?.host === true;
 
 /** Every op, through its public function, and the functions made of them: values and gradients equal the reference's. */
