@@ -3,7 +3,16 @@ import { defineConfig } from "vitest/config";
 
 const { CHROMIUM, FC_SEED } = process.env;
 
-/** The tests of the fast backend, in the browser that scripts/browser-tests.mjs has found. */
+/** Shaders are computed in software where there is no GPU. */
+const SHADERS = [
+  "--use-gl=angle",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+];
+
+/** The tests of the fast backend, and shaders, in the browser that scripts/browser-tests.mjs has found. */
 export default defineConfig({
   define: { "process.env.FC_SEED": FC_SEED ?? "undefined" },
   // Isolated from other pages, so that threads may share memory.
@@ -11,7 +20,7 @@ export default defineConfig({
     headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
   },
   test: {
-    include: ["packages/backend-wasm/src/**/*.test.ts"],
+    include: ["packages/backend-wasm/src/**/*.test.ts", "packages/backend-gpu/src/**/*.browser.test.ts"],
     exclude: ["**/process.test.ts", "**/*.slow.test.ts"], // the first starts processes
     setupFiles: ["packages/testing/src/setup.ts"],
     testTimeout: 30_000, // for machines that are busy with something else
@@ -20,7 +29,10 @@ export default defineConfig({
       headless: true,
       screenshotFailures: false,
       provider: playwright({
-        launchOptions: { ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }), args: ["--no-sandbox"] },
+        launchOptions: {
+          ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }),
+          args: ["--no-sandbox", ...SHADERS],
+        },
       }),
       instances: [{ browser: "chromium" }],
     },

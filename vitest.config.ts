@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts", "docs/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/*.slow.test.ts"], // vitest.slow.config.ts
+    exclude: ["**/node_modules/**", "**/*.slow.test.ts", "**/*.browser.test.ts"], // vitest.slow.config.ts, vitest.browser.config.ts
     setupFiles: ["packages/testing/src/setup.ts"],
     testTimeout: 30_000, // for machines that are busy with something else
   },

@@ -1,4 +1,4 @@
-// Runs the tests of the fast backend in headless Chromium: $CHROMIUM, or the first that is installed. None is ever downloaded.
+// Runs the tests of the fast backend, and shaders, in headless Chromium: $CHROMIUM, or the first that is installed. None is ever downloaded.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";

@@ -48,8 +48,7 @@ export async function gpu({ mode }: GpuOptions = {}): Promise<GpuBackend> {
   return backendOver(await openDevice(mode));
 }
 
-/** @internal The backend over a driver. */
-export function backendOver(driver: Driver): GpuBackend {
+function backendOver(driver: Driver): GpuBackend {
   const synchronous = driver.mode !== "webgpu";
   const device = new Device(driver, synchronous ? immediateQueue : asynchronousQueue());
   return {
