@@ -24,6 +24,16 @@ if (booth.f(tensor([1, 3])).item() !== 0) throw new Error("booth");
 if (!(losses[19]! < losses[0]!)) throw new Error(\`did not learn: \${losses}\`);
 `;
 
+/** What `@descent/backend-gpu` adds, in the mode that needs no GPU. */
+const GPU_PROGRAM = `
+import { gpu } from "@descent/backend-gpu";
+import { setBackend, tensor } from "descent";
+
+setBackend(await gpu({ mode: "cpu" }));
+const y = await tensor([1, 2]).add(tensor([3, 4])).data();
+if (y.join() !== "4,6") throw new Error(\`wrong: \${y}\`);
+`;
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const manifest = (...path) => JSON.parse(readFileSync(join(root, ...path, "package.json"), "utf8"));
 const { packageManager } = manifest();
@@ -35,6 +45,12 @@ function run(cwd, command, ...args) {
   console.log(`$ ${command} ${args.join(" ")}`);
   const { status } = spawnSync(command, args, { cwd, stdio: "inherit" });
   if (status !== 0) throw new Error(`failed in ${cwd}: ${command} ${args.join(" ")}`);
+}
+
+function runProgram(text) {
+  writeFileSync(join(project, "program.ts"), text);
+  run(project, "tsc", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "", "program.ts");
+  run(project, "node", "program.js");
 }
 
 try {
@@ -50,11 +66,21 @@ try {
     run(project, "attw", tarball, "--profile", "esm-only", "--no-summary");
   }
 
-  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  run(project, "npm", "install", "--no-audit", "--no-fund", ...tarballs);
-  writeFileSync(join(project, "program.ts"), PROGRAM);
-  run(project, "tsc", "--strict", "--module", "nodenext", "--types", "", "program.ts");
-  run(project, "node", "program.js");
+  // As the README of backend-gpu says: gpu.js's own webgpu is unusable, and gl, which is optional, compiles.
+  const overrides = { "gpu.js": { webgpu: manifest("packages", "backend-gpu", "node_modules", "webgpu").version } };
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", overrides }));
+  const install = ["install", "--no-audit", "--no-fund", "--omit=optional"];
+  const isGpu = (file) => file.includes("backend-gpu");
+
+  run(project, "npm", ...install, ...tarballs.filter((file) => !isGpu(file)));
+  runProgram(PROGRAM);
+  const native = readdirSync(join(project, "node_modules"), { recursive: true }).filter((file) =>
+    /\.node$|binding\.gyp$/.test(file),
+  );
+  if (native.length > 0) throw new Error(`installing descent brings native code: ${native}`);
+
+  run(project, "npm", ...install, ...tarballs.filter(isGpu));
+  runProgram(GPU_PROGRAM);
 } finally {
   rmSync(project, { recursive: true });
 }
