@@ -1,5 +1,6 @@
 import { BackendError, OutOfMemoryError, TensorError } from "@descent/core";
-import type { Driver, Program } from "./driver.ts";
+import type { DeviceFailure, Driver, Program } from "./driver.ts";
+import { garbageCollector } from "./garbage.ts";
 import type { DeviceArray } from "./gpu-js.ts";
 import type { Queue } from "./queue.ts";
 import type { Shader } from "./shaders/shader.ts";
@@ -9,6 +10,7 @@ interface Cell {
   array: DeviceArray | null;
   /** Why there is none. */
   error: TensorError | null;
+  readonly bytes: number;
 }
 
 /** Elements on the device, now or after the launches that have been asked for. */
@@ -26,21 +28,30 @@ export interface DeviceCounts {
   compilations: number;
   /** Arrays on the device that are not freed. */
   live: number;
+  /** What they take up. */
+  bytes: number;
 }
+
+const BYTES_PER_ELEMENT = 4;
 
 /** Indices of shaders are floats, which count no further. */
 export const MOST_ELEMENTS = 2 ** 24;
 
 /** Launches shaders in order, and keeps count of what is on the device. */
 export class Device {
-  readonly counts: DeviceCounts = { launches: 0, compilations: 0, live: 0 };
+  readonly counts: DeviceCounts = { launches: 0, compilations: 0, live: 0, bytes: 0 };
   readonly #programs = new Map<string, Program>();
-  // What nobody holds any more is freed when the event loop turns.
+  // What nobody holds any more is freed when the event loop turns after it was collected.
   readonly #dropped = new FinalizationRegistry<Cell>((cell) => this.#delete(cell));
+  readonly #collect = garbageCollector();
+  /** Bytes that were asked for since garbage was last collected on request. */
+  #asked = 0;
 
   constructor(
     readonly driver: Driver,
     readonly queue: Queue,
+    /** Bytes on the device from which on garbage is collected on request: the engine does not see how much it holds there. */
+    readonly budget = Number.POSITIVE_INFINITY,
   ) {}
 
   upload(op: string, values: Float32Array): GpuArray {
@@ -65,7 +76,15 @@ export class Device {
       this.queue.push(() => {
         if (cell.error !== null) reject(cell.error);
         else if (cell.array === null) reject(new Error("an array was read after it was freed"));
-        else Promise.resolve(cell.array.toArray()).then(resolve, (error) => reject(launchError("read", error, length)));
+        else
+          Promise.resolve(cell.array.toArray()).then(
+            (values) => {
+              const failure = this.driver.failure();
+              if (failure === null) resolve(values);
+              else reject(reportedError(failure));
+            },
+            (error) => reject(launchError("read", error, length)),
+          );
       });
     });
   }
@@ -88,6 +107,7 @@ export class Device {
       cell.array.delete();
       cell.array = null;
       this.counts.live--;
+      this.counts.bytes -= cell.bytes;
     });
   }
 
@@ -101,12 +121,21 @@ export class Device {
     return program;
   }
 
+  /** Collects garbage where the device holds more than the budget, once for every half of it that is asked for. */
+  #relieve(bytes: number): void {
+    this.#asked += bytes;
+    if (this.#collect === null || this.counts.bytes < this.budget || this.#asked < this.budget / 2) return;
+    this.#asked = 0;
+    this.#collect();
+  }
+
   /** An array that a launch will fill. Where what it reads has failed, it fails for the same reason. */
   #enqueue(op: string, inputs: readonly Cell[], n: number, launch: () => DeviceArray | Promise<DeviceArray>): GpuArray {
     checkSize(op, n);
-    const cell: Cell = { array: null, error: null };
+    const cell: Cell = { array: null, error: null, bytes: BYTES_PER_ELEMENT * n };
     const result = new GpuArray(n, cell);
     if (n === 0) return result;
+    this.#relieve(cell.bytes);
     this.#dropped.register(result, cell, result);
     const fail = (error: unknown): void => {
       cell.error = launchError(op, error, n);
@@ -114,6 +143,7 @@ export class Device {
     const fill = (array: DeviceArray): void => {
       cell.array = array;
       this.counts.live++;
+      this.counts.bytes += cell.bytes;
     };
     this.queue.push(() => {
       cell.error = inputs.find((x) => x.error !== null)?.error ?? null;
@@ -138,6 +168,14 @@ function checkSize(op: string, n: number): void {
       `the GPU backend holds at most 2^24 = ${MOST_ELEMENTS} elements in one tensor, and this one has ${n}`,
       "split the tensor, or use backend-wasm",
     );
+}
+
+/** What the device has reported by itself, of a launch that nobody knows. */
+function reportedError({ message, isMemory }: DeviceFailure): TensorError {
+  const problem = `the device reported an error in what was launched before: ${message}`;
+  return isMemory
+    ? new OutOfMemoryError("read", problem, "use smaller batches, and scope() or dispose() to free tensors earlier")
+    : new BackendError("read", problem, "make a new backend with await gpu(), and load the last checkpoint");
 }
 
 /** What went wrong on the device, with the op that asked for it. */

@@ -12,11 +12,24 @@ import type { Shader } from "./shaders/shader.ts";
 /** Launches a shader for `n` elements. */
 export type Program = (n: number, args: readonly (DeviceArray | number)[]) => DeviceArray | Promise<DeviceArray>;
 
-/** What the backend asks of a device. */
-export interface Driver {
-  readonly mode: Mode;
+/** What a device has reported outside of all calls. */
+export interface DeviceFailure {
+  readonly message: string;
+  /** Whether it has run out of memory. */
+  readonly isMemory: boolean;
+}
+
+/** A device that was opened, before anything runs on it. */
+export interface OpenDevice {
   readonly adapter: string;
   readonly limits: Readonly<Record<string, number>>;
+  /** The first failure that the device has reported by itself. */
+  readonly failure: () => DeviceFailure | null;
+}
+
+/** What the backend asks of a device. */
+export interface Driver extends OpenDevice {
+  readonly mode: Mode;
   /** Copies elements to the device. */
   readonly upload: (values: Float32Array) => DeviceArray | Promise<DeviceArray>;
   compile(shader: Shader): Program;
@@ -64,15 +77,14 @@ class HostArray implements DeviceArray {
 }
 
 /** A driver over an instance of gpu.js. */
-export function driverOf(library: GpuJs, mode: Mode, { adapter, limits }: Pick<Driver, "adapter" | "limits">): Driver {
+export function driverOf(library: GpuJs, mode: Mode, open: OpenDevice): Driver {
   const create = (source: string, argumentTypes: KernelSettings["argumentTypes"]): CompiledKernel =>
     library.createKernel(source, { ...SETTINGS, argumentTypes });
   // The only kernel that is given arrays of the host: one of WebGL2 cannot take a texture after an array.
   const copy = create("function(x) { return x[this.thread.x]; }", ["Input"]);
   return {
+    ...open,
     mode,
-    adapter,
-    limits,
     upload: (values) => call(copy, mode, values.length, [input(values, [values.length])]),
     compile(shader) {
       const arrays = new Array<"Input" | "NumberTexture">(shader.arrays).fill(ARRAY_TYPE[mode]);

@@ -34,11 +34,15 @@ export interface KernelSettings {
   readonly argumentTypes: readonly ("Input" | "NumberTexture" | "Float")[];
 }
 
+type WebGpuLimits = "maxBufferSize" | "maxStorageBufferBindingSize" | "maxStorageBuffersPerShaderStage";
+
 interface WebGpuContext {
   readonly adapter: { readonly info?: Readonly<Record<"vendor" | "architecture" | "device" | "description", string>> };
   readonly device: {
-    readonly limits: Readonly<Record<string, number>>;
+    readonly limits: Readonly<Record<WebGpuLimits, number>>;
     readonly lost: Promise<unknown>;
+    addEventListener(type: "uncapturederror", listener: (event: { readonly error: Error }) => void): void;
+    createBuffer(descriptor: { readonly size: number; readonly usage: number }): unknown;
     destroy(): void;
   };
 }

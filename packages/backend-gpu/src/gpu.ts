@@ -1,4 +1,12 @@
-import { allocate, type Backend, BackendError, type DType, DTypeError, type TypedArray } from "@descent/core";
+import {
+  ArgumentError,
+  allocate,
+  type Backend,
+  BackendError,
+  type DType,
+  DTypeError,
+  type TypedArray,
+} from "@descent/core";
 import { Device, type DeviceCounts, type GpuArray, MOST_ELEMENTS } from "./device.ts";
 import type { Driver } from "./driver.ts";
 import { activation } from "./fused/activation.ts";
@@ -24,7 +32,14 @@ import { asynchronousQueue, immediateQueue } from "./queue.ts";
 export interface GpuOptions {
   /** Default: WebGPU, else WebGL2, else headless GL. `"cpu"` runs gpu.js's kernels without a GPU, to look for errors. */
   readonly mode?: Mode;
+  /**
+   * Bytes on the device from which on garbage is collected on request, so that tensors that nobody holds are found and freed: the engine does not
+   * see what they hold there. Only Node can. Default 256 MiB.
+   */
+  readonly budget?: number;
 }
+
+const DEFAULT_BUDGET = 256 * 2 ** 20;
 
 /** What a GPU backend runs on, and what it has done. */
 export interface GpuDescription extends Readonly<DeviceCounts> {
@@ -44,13 +59,14 @@ export interface GpuBackend extends Backend<GpuArray> {
  * A new GPU backend. Elements of every dtype are float32 on the device; integers are exact up to 2²⁴, and an error beyond. Throws a
  * `BackendError` that says what was tried where no device opens.
  */
-export async function gpu({ mode }: GpuOptions = {}): Promise<GpuBackend> {
-  return backendOver(await openDevice(mode));
+export async function gpu({ mode, budget = DEFAULT_BUDGET }: GpuOptions = {}): Promise<GpuBackend> {
+  if (!(budget > 0)) throw new ArgumentError("gpu", `budget must be a positive number of bytes, got ${budget}`);
+  return backendOver(await openDevice(mode), budget);
 }
 
-function backendOver(driver: Driver): GpuBackend {
+function backendOver(driver: Driver, budget: number): GpuBackend {
   const synchronous = driver.mode !== "webgpu";
-  const device = new Device(driver, synchronous ? immediateQueue : asynchronousQueue());
+  const device = new Device(driver, synchronous ? immediateQueue : asynchronousQueue(), budget);
   return {
     name: `gpu (${driver.mode})`,
     dtypes: ["bool", "int32", "float32"],

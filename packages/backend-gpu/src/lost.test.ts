@@ -5,7 +5,19 @@ import { WebGPUContext } from "./gpu-js.ts";
 import { gpu } from "./index.ts";
 import { provideWebGpu } from "./testing/webgpu.ts";
 
-// In a process of its own, whose device is lost.
+// In a process of its own, whose device is harmed.
+
+test("what the device reports by itself is an error at the next read", async () => {
+  await provideWebGpu();
+  const backend = await gpu({ mode: "webgpu" });
+  const x = tensor([1, 2], { backend });
+  expect([...(await x.data())]).toEqual([1, 2]);
+  const { device } = await WebGPUContext.acquire();
+  device.createBuffer({ size: 2 ** 40, usage: 0x80 });
+  await expect(x.data()).rejects.toThrow(
+    /^read: the device reported an error in what was launched before: Buffer size \(1099511627776\) exceeds .*; make a new backend with await gpu\(\), and load the last checkpoint$/s,
+  );
+});
 
 test("a lost device is an error at the next read that says what to do, and a new backend works", async () => {
   await provideWebGpu();

@@ -1,5 +1,5 @@
 import { BackendError } from "@descent/core";
-import { type Driver, driverOf } from "./driver.ts";
+import { type DeviceFailure, type Driver, driverOf, type OpenDevice } from "./driver.ts";
 import { GPU, type Mode, WebGPUContext } from "./gpu-js.ts";
 
 /** The modes that are tried where none is named, in this order. */
@@ -38,32 +38,38 @@ export async function openDevice(mode: Mode | undefined): Promise<Driver> {
 
 async function open(mode: Mode): Promise<Driver> {
   if (!IS_THERE[mode]()) throw new Error(MISSING[mode]);
-  const report = mode === "webgpu" ? await webGpuReport() : null;
+  const webGpu = mode === "webgpu" ? await openWebGpu() : null;
   const library = new GPU({ mode });
-  const driver = driverOf(library, mode, report ?? glReport(library.context));
+  const driver = driverOf(library, mode, webGpu ?? openGl(library.context));
   // Asked for a mode that fails, gpu.js takes another one. A first launch shows.
   const probe = await driver.upload(Float32Array.of(1));
   probe.delete();
   return driver;
 }
 
-type Report = Pick<Driver, "adapter" | "limits">;
-
-async function webGpuReport(): Promise<Report> {
+async function openWebGpu(): Promise<OpenDevice> {
   const { adapter, device } = await WebGPUContext.acquire();
   const { vendor, architecture, device: name, description } = adapter.info ?? {};
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = device.limits;
+  let failure: DeviceFailure | null = null;
+  // A buffer for which there is no memory is made nevertheless, and reads as zeros.
+  device.addEventListener("uncapturederror", ({ error }) => {
+    failure ??= { message: error.message, isMemory: error.constructor.name === "GPUOutOfMemoryError" };
+  });
   return {
     adapter: [vendor, architecture, name, description].filter((part) => part).join(" ") || "unknown",
-    limits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } as Report["limits"],
+    limits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
+    failure: () => failure,
   };
 }
 
-function glReport(context: InstanceType<typeof GPU>["context"]): Report {
-  if (typeof context?.getParameter !== "function") return { adapter: "gpu.js on the CPU", limits: {} };
+function openGl(context: InstanceType<typeof GPU>["context"]): OpenDevice {
+  const failure = (): null => null;
+  if (typeof context?.getParameter !== "function") return { adapter: "gpu.js on the CPU", limits: {}, failure };
   const info = context.getExtension("WEBGL_debug_renderer_info");
   return {
     adapter: String(context.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? context.RENDERER)),
     limits: { maxTextureSize: Number(context.getParameter(context.MAX_TEXTURE_SIZE)) },
+    failure,
   };
 }

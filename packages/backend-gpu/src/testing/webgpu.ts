@@ -66,11 +66,17 @@ const hasDriver = (): boolean =>
   ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"].some((name) => process.env[name] !== undefined) ||
   ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"].some(existsSync);
 
-/** Gives this process a `navigator.gpu`: the machine's, or one in software. */
-export async function provideWebGpu(): Promise<void> {
+/** Gives this process a `navigator.gpu`: the machine's, or one in software. Once, for the process dies when what it made is collected. */
+export const provideWebGpu = (): Promise<void> => {
+  provided ??= provide();
+  return provided;
+};
+let provided: Promise<void> | undefined;
+
+async function provide(): Promise<void> {
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
-  const provide = (value: GPU): void => {
+  const set = (value: GPU): void => {
     // Node 20 has no navigator, and that of later versions has no field for this.
     const host = globalThis as { navigator?: object };
     if (host.navigator === undefined) Object.defineProperty(host, "navigator", { value: {} });
@@ -80,8 +86,8 @@ export async function provideWebGpu(): Promise<void> {
   if (process.platform === "linux") preload(join(folder, "libvulkan.so.1"));
   if (hasDriver()) {
     const hardware = create([]);
-    if ((await hardware.requestAdapter()) !== null) return provide(hardware);
+    if ((await hardware.requestAdapter()) !== null) return set(hardware);
   }
   process.env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
-  provide(create([]));
+  set(create([]));
 }
