@@ -63,7 +63,7 @@ export default {
       "arrows-of-examples",
       "Programs use what people install.",
       { path: "^examples/", pathNot: TESTS },
-      { path: "^packages/", pathNot: "^packages/descent/" },
+      { path: "^packages/", pathNot: "^packages/(descent|backend-gpu)/" },
     ),
     ...CORE_ORDER.slice(0, -1).map((name, i) =>
       forbid(

@@ -48,7 +48,7 @@ describe("parseOptions", () => {
     ["--lr=NaN", '--lr must be a positive number, got "NaN"'],
     ["--seed=-1", '--seed must be an integer of at least 0, got "-1"'],
     ["--seed=9007199254740992", '--seed must be an integer of at least 0, got "9007199254740992"'],
-    ["--backend=toString", '--backend must be one of wasm, cpu, got "toString"'],
+    ["--backend=toString", '--backend must be one of wasm, cpu, gpu, got "toString"'],
     ["--threads=0", '--threads must be an integer of at least 1, got "0"'],
     ["--epoch=3", "Unknown option '--epoch'"],
     ["--lr", "Option '--lr <value>' argument missing"],

@@ -13,6 +13,13 @@ export interface Choice {
 export const BACKENDS: Readonly<Record<string, Choice>> = {
   wasm: { about: "WebAssembly with SIMD and threads", make: wasm, epochs: 5, trainSize: 60_000 },
   cpu: { about: "plain TypeScript, one thread", make: cpu, epochs: 2, trainSize: 6_000 },
+  // Loaded when it is asked for: it brings native code.
+  gpu: {
+    about: "shaders, through WebGPU",
+    make: async () => (await import("./gpu.ts")).webGpu(),
+    epochs: 5,
+    trainSize: 60_000,
+  },
 };
 
 /** What the command line asks for. */
