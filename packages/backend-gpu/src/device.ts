@@ -26,7 +26,7 @@ export class GpuArray {
 export interface DeviceCounts {
   launches: number;
   compilations: number;
-  /** Arrays on the device that are not freed. */
+  /** Arrays on the device that are not freed. Beside them gpu.js keeps the last result of every shader. */
   live: number;
   /** What they take up. */
   bytes: number;
@@ -35,7 +35,7 @@ export interface DeviceCounts {
 const BYTES_PER_ELEMENT = 4;
 
 /** Indices of shaders are floats, which count no further. */
-export const MOST_ELEMENTS = 2 ** 24;
+const MOST_ELEMENTS = 2 ** 24;
 
 /** Launches shaders in order, and keeps count of what is on the device. */
 export class Device {
@@ -74,19 +74,24 @@ export class Device {
     if (length === 0) return Promise.resolve(new Float32Array(0));
     return new Promise((resolve, reject) => {
       this.queue.push(() => {
-        if (cell.error !== null) reject(cell.error);
-        else if (cell.array === null) reject(new Error("an array was read after it was freed"));
-        else
-          Promise.resolve(cell.array.toArray()).then(
-            (values) => {
-              const failure = this.driver.failure();
-              if (failure === null) resolve(values);
-              else reject(reportedError(failure));
-            },
-            (error) => reject(launchError("read", error, length)),
-          );
+        // The copy is in order once it has begun: what comes later does not wait for it.
+        this.#copy(cell, length).then(resolve, reject);
       });
     });
+  }
+
+  async #copy({ array, error }: Cell, length: number): Promise<Float32Array> {
+    if (error !== null) throw error;
+    if (array === null) throw new Error("an array was read after it was freed");
+    let values: Float32Array;
+    try {
+      values = await array.toArray();
+    } catch (error) {
+      throw launchError("read", error, length);
+    }
+    const failure = this.driver.failure();
+    if (failure !== null) throw reportedError(failure);
+    return values;
   }
 
   /** Copies elements to the host at once. Only where the queue is immediate. */

@@ -7,7 +7,7 @@ import {
   DTypeError,
   type TypedArray,
 } from "@descent/core";
-import { Device, type DeviceCounts, type GpuArray, MOST_ELEMENTS } from "./device.ts";
+import { Device, type DeviceCounts, type GpuArray } from "./device.ts";
 import type { Driver } from "./driver.ts";
 import { activation } from "./fused/activation.ts";
 import { convolution } from "./fused/conv2d.ts";
@@ -124,13 +124,16 @@ function fromFloats(values: Float32Array, dtype: DType): TypedArray {
   return result;
 }
 
+/** Up to here float32 holds every integer. */
+const LARGEST_INT = 2 ** 24;
+
 /** Throws on integers that float32 cannot tell from their neighbours. */
 function checkExact(op: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++)
-    if (Math.abs(values[i]!) > MOST_ELEMENTS)
+    if (Math.abs(values[i]!) > LARGEST_INT)
       throw new DTypeError(
         op,
-        `the GPU backend computes int32 in float32, which is exact up to 2^24 = ${MOST_ELEMENTS}, and element ${i} is ${values[i]}`,
+        `the GPU backend computes int32 in float32, which is exact up to 2^24 = ${LARGEST_INT}, and element ${i} is ${values[i]}`,
         "use float32, or compute it on backend-wasm",
       );
 }

@@ -1,9 +1,9 @@
 import type { Device, GpuArray } from "../device.ts";
 import { compute, steps } from "../kernels/compute.ts";
 import type { GpuOperand } from "../kernels/kernel.ts";
-import { type Line, reduceMiddle } from "../kernels/reduce.ts";
+import { reduceMiddle } from "../kernels/reduce.ts";
 import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
-import { splitAt } from "../shaders/walk.ts";
+import { type Line, splitAt } from "../shaders/walk.ts";
 import type { FusedKernel, FusedKernels } from "./fused.ts";
 
 /** `e^x` of a number without a sign above it, into `e`; NaN stays NaN. */
@@ -15,12 +15,18 @@ if (power <= 0 || power > 0) { e = Math.exp(power); }`;
 export const softmax = (device: Device): FusedKernels => ({
   softmax: along(device, "softmax", "return e / scale;"),
   logSoftmax: along(device, "logSoftmax", "return power - Math.log(scale);"),
-  softmaxGrad: gradient(device, "softmaxGrad", "total = total + gs[at_line + k * inner] * ys[at_line + k * inner];", {
-    body: "return ys[i] * (gs[i] - total);",
-  }),
-  logSoftmaxGrad: gradient(device, "logSoftmaxGrad", "total = total + gs[at_line + k * inner];", {
-    body: `${exponential("ys[i]")}\nreturn gs[i] - e * total;`,
-  }),
+  softmaxGrad: gradient(
+    device,
+    "softmaxGrad",
+    "total = total + gs[at_line + k * inner] * ys[at_line + k * inner];",
+    "return ys[i] * (gs[i] - total);",
+  ),
+  logSoftmaxGrad: gradient(
+    device,
+    "logSoftmaxGrad",
+    "total = total + gs[at_line + k * inner];",
+    `${exponential("ys[i]")}\nreturn gs[i] - e * total;`,
+  ),
   softmaxCrossEntropy([logits, target]: readonly [GpuOperand, GpuOperand]) {
     const [rows, classes] = logits.shape as readonly [number, number];
     if (classes > LONGEST_LOOP) return null;
@@ -110,7 +116,7 @@ const gradient =
     device: Device,
     op: string,
     next: string,
-    { body }: { readonly body: string },
+    body: string,
   ): FusedKernel<readonly [g: GpuOperand, y: GpuOperand], number> =>
   ([g, y], axis) => {
     const { outer, size, inner } = splitAt(y.shape, axis);

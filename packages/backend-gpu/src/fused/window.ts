@@ -32,7 +32,7 @@ ${loop("kernel_w", `${column}\nif (column >= 0 && column < width) {\n${body}\n}`
 export const forwards = (body: string): string =>
   both("const row = at_top + p * dilation_h;", "const column = at_left + q * dilation_w;", body);
 
-/** The position of the window whose place `p` is the row `top`, −1 where there is none. */
+/** The position of the window that begins so far from the first one, −1 where there is none. */
 const position = (name: string, distance: string, stride: string): string => `const far_${name} = ${distance};
 let ${name} = Math.floor((far_${name} + 0.5) / ${stride});
 if (${name} * ${stride} > far_${name} || ${name} * ${stride} < far_${name}) { ${name} = -1; }`;

@@ -1,10 +1,9 @@
 import type { ArgReduceFn } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
 import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
-import { splitAt } from "../shaders/walk.ts";
+import { type Line, splitAt } from "../shaders/walk.ts";
 import { compute, steps } from "./compute.ts";
 import type { Families } from "./kernel.ts";
-import type { Line } from "./reduce.ts";
 
 /** Whether `x` is better than `best`, and whether it is not. Neither holds where one is NaN. */
 const BETTER: Record<ArgReduceFn, readonly [better: string, notBetter: string]> = {

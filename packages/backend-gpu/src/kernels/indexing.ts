@@ -1,7 +1,7 @@
 import { IndexError, sizeOf } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
 import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
-import { splitAt } from "../shaders/walk.ts";
+import { type Line, splitAt } from "../shaders/walk.ts";
 import { compute, steps } from "./compute.ts";
 import { type Families, type GpuOperand, inOrder } from "./kernel.ts";
 import { map } from "./map.ts";
@@ -42,7 +42,7 @@ function putPart(
   base: GpuArray,
   index: GpuOperand,
   elements: GpuOperand,
-  { outer, size, inner }: ReturnType<typeof splitAt>,
+  { outer, size, inner }: Line,
   first: number,
 ): GpuArray {
   const count = sizeOf(index.shape);

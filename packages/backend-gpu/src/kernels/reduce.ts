@@ -1,6 +1,7 @@
 import { type ReduceFn, type Shape, sizeOf } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
 import { LONGEST_LOOP, loop } from "../shaders/shader.ts";
+import type { Line } from "../shaders/walk.ts";
 import { compute, steps } from "./compute.ts";
 import { fill } from "./elementwise.ts";
 import type { Families } from "./kernel.ts";
@@ -62,13 +63,6 @@ function blocksOf(axes: readonly number[]): (readonly [first: number, end: numbe
     else blocks.unshift([axis, axis + 1]);
   }
   return blocks;
-}
-
-/** A tensor as `[outer, size, inner]`. */
-export interface Line {
-  readonly outer: number;
-  readonly size: number;
-  readonly inner: number;
 }
 
 /** Reduces the middle of `[outer, size, inner]`, in stages that are short enough for a loop. */

@@ -1,8 +1,7 @@
 import type { Device, GpuArray } from "../device.ts";
-import { splitAt } from "../shaders/walk.ts";
+import { type Line, splitAt } from "../shaders/walk.ts";
 import { compute, steps } from "./compute.ts";
 import type { Families } from "./kernel.ts";
-import type { Line } from "./reduce.ts";
 
 export const sorts = (device: Device): Families<"sort"> => ({
   sort({ handle: x, shape }, axis, descending) {

@@ -14,7 +14,7 @@ ${body}`;
 /** Infinity with the sign of `x`, which is 1 or −1. It cannot be written down. */
 const INFINITY = "x / (x * x * 0)";
 
-/** Logarithms, whose argument is `of`, times a factor. */
+/** The logarithm, times a factor. */
 const logarithm = (factor: string): string =>
   number(`if (x < 0) { return ${NONE}; }
 if (x <= 0) { return -1 / (x * x); }

@@ -14,7 +14,7 @@ export interface Walk {
   /** Names of the scalars that it reads. */
   readonly scalars: readonly string[];
   readonly values: readonly number[];
-  /** Statements after which `atX` is the place in the array `x`. */
+  /** Statements after which `at_x` is the place in the array `x`. */
   readonly code: () => string;
 }
 
@@ -86,8 +86,15 @@ export function collapse(shape: Shape, arrays: readonly Pick<Strided, "strides">
   return { sizes, strides };
 }
 
-/** The sizes before, at and behind an axis: `x[o, k, i]` is element `(o·size + k)·inner + i`. */
-export const splitAt = (shape: Shape, axis: number): { outer: number; size: number; inner: number } => ({
+/** A tensor around one of its axes: `x[o, k, i]` is element `(o·size + k)·inner + i`. */
+export interface Line {
+  readonly outer: number;
+  readonly size: number;
+  readonly inner: number;
+}
+
+/** The sizes before, at and behind an axis. */
+export const splitAt = (shape: Shape, axis: number): Line => ({
   outer: sizeOf(shape.slice(0, axis)),
   size: shape[axis]!,
   inner: sizeOf(shape.slice(axis + 1)),
