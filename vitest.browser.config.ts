@@ -1,5 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { mnistFiles } from "./examples/browser/mnist-files.ts";
 
 const { CHROMIUM, FC_SEED } = process.env;
 
@@ -14,13 +15,18 @@ const SHADERS = [
 
 /** The tests of the fast backend, and shaders, in the browser that scripts/browser-tests.mjs has found. */
 export default defineConfig({
+  plugins: [mnistFiles()],
   define: { "process.env.FC_SEED": FC_SEED ?? "undefined" },
   // Isolated from other pages, so that threads may share memory.
   server: {
     headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
   },
   test: {
-    include: ["packages/backend-wasm/src/**/*.test.ts", "packages/backend-gpu/src/**/*.browser.test.ts"],
+    include: [
+      "packages/backend-wasm/src/**/*.test.ts",
+      "packages/backend-gpu/src/**/*.browser.test.ts",
+      "examples/**/*.browser.test.ts",
+    ],
     exclude: ["**/process.test.ts", "**/*.slow.test.ts"], // the first starts processes
     setupFiles: ["packages/testing/src/setup.ts"],
     testTimeout: 30_000, // for machines that are busy with something else
