@@ -20,7 +20,7 @@ import { provideWebGpu } from "./testing/webgpu.ts";
 
 await provideWebGpu();
 
-describeBackend("gpu (webgpu), many draws", () => gpu({ mode: "webgpu" }), { ...CONFORMANCE, draws: 16 });
+describeBackend("gpu (webgpu), many draws", () => gpu({ mode: "webgpu" }), { ...CONFORMANCE, draws: 16, report: true });
 
 /** A gradient that differs from element to element. */
 const seedFor = ({ shape, dtype, backend }: Tensor): Tensor =>

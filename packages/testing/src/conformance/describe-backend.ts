@@ -1,6 +1,6 @@
 import { cpu } from "@descent/backend-cpu";
 import type { Backend } from "@descent/core";
-import { describe } from "vitest";
+import { afterAll, describe } from "vitest";
 import { edgeConformance } from "./edges.ts";
 import { familyConformance } from "./families.ts";
 import { fusedConformance } from "./fused.ts";
@@ -31,5 +31,6 @@ export function describeBackend(
     goldenModuleConformance(suite);
     optimizerConformance(suite);
     suite.end();
+    if (options.report) afterAll(() => console.log(suite.report()));
   });
 }

@@ -8,7 +8,7 @@ import {
   sizeOf,
   type TypedArray,
 } from "@descent/core";
-import { type Elements, expectClose } from "../expect-close.ts";
+import type { Elements } from "../expect-close.ts";
 import type { Suite } from "./suite.ts";
 
 /** Elements that are uploaded to become an operand. */
@@ -62,5 +62,5 @@ export async function expectSame(
     await compute(suite.backend, inputs, out, kernel),
     await compute(suite.reference, inputs, out, kernel),
   ];
-  actual.forEach((y, i) => expectClose(y, expected[i]!, suite.tolerance(out[i]!.dtype), `output ${i}`));
+  actual.forEach((y, i) => suite.compare(y, expected[i]!, `output ${i}`));
 }

@@ -1,5 +1,5 @@
 import { type Backend, grad, scope, sizeOf, type Tensor, tensor, withBackend } from "@descent/core";
-import { type Elements, expectClose } from "../expect-close.ts";
+import type { Elements } from "../expect-close.ts";
 import { leavesOf, type OpCall, outputsOf } from "../op-case.ts";
 import type { Suite } from "./suite.ts";
 
@@ -43,5 +43,5 @@ export async function resultsOf(call: OpCall, backend: Backend, dtype: "float32"
 export function expectSameResults(suite: Suite, actual: Results, expected: Results): void {
   const [got, want] = [[...actual.keys()], [...expected.keys()]];
   if (got.join() !== want.join()) throw new Error(`got ${got.join(", ")}, expected ${want.join(", ")}`);
-  for (const [name, y] of actual) expectClose(y, expected.get(name)!, suite.tolerance(y.dtype!), name);
+  for (const [name, y] of actual) suite.compare(y, expected.get(name)!, name);
 }

@@ -1,6 +1,6 @@
 import { type Backend, type DType, isFloat } from "@descent/core";
 import { test } from "vitest";
-import type { Tolerance } from "../expect-close.ts";
+import { type Elements, expectClose, type Tolerance } from "../expect-close.ts";
 
 /** A test that a backend does not run, and why. */
 export interface Skip {
@@ -21,12 +21,17 @@ export interface ConformanceOptions {
   /** The largest int32 that the backend holds, where it is not 2³¹ − 1. */
   readonly maxInt?: number;
   readonly skip?: readonly Skip[];
+  /** Whether the largest error of every test is printed at the end. Default false. */
+  readonly report?: boolean;
 }
 
 /** What the parts of the suite are told. */
 export class Suite {
   readonly #skips: ReadonlyMap<string, string>;
   readonly #names = new Set<string>();
+  /** The largest error of every test that compares with the reference, relative to numbers beyond 1. */
+  readonly #errors = new Map<string, number>();
+  #running = "";
 
   constructor(
     readonly backend: Backend,
@@ -55,14 +60,45 @@ export class Suite {
     if (this.#names.has(name)) throw new Error(`two conformance tests have the name "${name}"`);
     this.#names.add(name);
     const reason = this.#skips.get(name);
-    if (reason === undefined) test(name, async () => void (await fn()), TIMEOUT);
-    else test.skip(`${name} (${reason})`, () => {});
+    if (reason !== undefined) test.skip(`${name} (${reason})`, () => {});
+    else
+      test(
+        name,
+        async () => {
+          this.#running = name;
+          await fn();
+        },
+        TIMEOUT,
+      );
+  }
+
+  /** Compares a result with the reference's, and keeps the error for the report. */
+  compare(actual: Elements, expected: Elements, what: string): void {
+    let most = this.#errors.get(this.#running) ?? 0;
+    for (let i = 0; i < expected.data.length; i++) {
+      const [a, b] = [actual.data[i]!, expected.data[i]!];
+      const error = Math.abs(a - b) / Math.max(1, Math.abs(b));
+      if (error > most) most = error;
+    }
+    this.#errors.set(this.#running, most);
+    expectClose(actual, expected, this.tolerance(actual.dtype!), what);
   }
 
   /** Throws where a skip names no test, so that none outlives what it was for. */
   end(): void {
     for (const name of this.#skips.keys())
       if (!this.#names.has(name)) throw new Error(`skip: the conformance suite has no test "${name}"`);
+  }
+
+  /** Which tests have run on the backend, the largest error first. */
+  report(): string {
+    const lines = [...this.#errors]
+      .sort(([, a], [, b]) => b - a)
+      .map(([name, error]) => `${error.toExponential(1)}  ${name}`);
+    return [
+      `backend "${this.backend.name}": largest error of ${lines.length} tests against the reference`,
+      ...lines,
+    ].join("\n");
   }
 }
 
