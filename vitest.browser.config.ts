@@ -27,7 +27,7 @@ export default defineConfig({
       "packages/backend-gpu/src/**/*.browser.test.ts",
       "examples/**/*.browser.test.ts",
     ],
-    exclude: ["**/process.test.ts", "**/*.slow.test.ts"], // the first starts processes
+    exclude: ["**/node_modules/**", "**/process.test.ts", "**/*.slow.test.ts"], // the second starts processes
     setupFiles: ["packages/testing/src/setup.ts"],
     testTimeout: 30_000, // for machines that are busy with something else
     browser: {
