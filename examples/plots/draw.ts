@@ -13,7 +13,7 @@ export function draw(options: Plot.PlotOptions): string {
   const svg = Plot.plot({ ...options, document, className: "plot" });
   set(svg, { xmlns: SVG, ...LETTERS });
   for (const style of svg.querySelectorAll("style")) style.remove();
-  for (const path of svg.querySelectorAll("path")) path.setAttribute("d", simplified(path.getAttribute("d")));
+  for (const path of svg.querySelectorAll("path")) path.setAttribute("d", simplified(path.getAttribute("d") ?? ""));
   const paper = document.createElementNS(SVG, "rect");
   set(paper, { width: "100%", height: "100%", fill: "white" });
   svg.prepend(paper);

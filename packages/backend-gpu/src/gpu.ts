@@ -13,8 +13,8 @@ import { activation } from "./fused/activation.ts";
 import { convolution } from "./fused/conv2d.ts";
 import { linear } from "./fused/linear.ts";
 import { normalization } from "./fused/normalization.ts";
-import { optimizerSteps } from "./fused/optimizer.ts";
 import { pooling } from "./fused/pool2d.ts";
+import { programs } from "./fused/program.ts";
 import { softmax } from "./fused/softmax.ts";
 import type { Mode } from "./gpu-js.ts";
 import { argReductions } from "./kernels/arg-reduce.ts";
@@ -98,7 +98,7 @@ function backendOver(driver: Driver, budget: number): GpuBackend {
       ...normalization(device),
       ...softmax(device),
       ...activation(device),
-      ...optimizerSteps(device),
+      ...programs(device),
     },
     describe: () => ({
       mode: driver.mode,

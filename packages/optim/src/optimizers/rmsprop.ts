@@ -45,7 +45,11 @@ export const rmspropRule: PointwiseRule<RMSpropHyper, RMSpropState> = {
     centered: flag,
     maximize: flag,
   },
-  init: (p) => ({ squareAvg: zerosLike(p), momentumBuffer: null, gradAvg: null }),
+  init: (p, { momentum, centered }) => ({
+    squareAvg: zerosLike(p),
+    momentumBuffer: momentum === 0 ? null : zerosLike(p),
+    gradAvg: centered ? zerosLike(p) : null,
+  }),
   update(p, gradient, state, { lr, alpha, eps, weightDecay, momentum, centered, maximize }) {
     const g = penalized(p, gradient, { weightDecay, maximize });
     const v = averaged(state.squareAvg, g.square(), alpha);

@@ -1,4 +1,4 @@
-import type { Tensor } from "@descent/core";
+import { type Tensor, zerosLike } from "@descent/core";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
 import { type PointwiseRule, penalized } from "../base/rule.ts";
@@ -42,12 +42,13 @@ export const sgdRule: PointwiseRule<SGDHyper, SGDState> = {
     nesterov && (momentum === 0 || dampening !== 0)
       ? `nesterov needs momentum > 0 and dampening 0, got momentum ${momentum} and dampening ${dampening}`
       : null,
-  init: () => ({ momentumBuffer: null }),
-  update(p, gradient, state, { lr, momentum, dampening, weightDecay, nesterov, maximize }) {
+  // Zeros, so that the first step is the program of the others.
+  init: (p, { momentum }) => ({ momentumBuffer: momentum === 0 ? null : zerosLike(p) }),
+  update(p, gradient, state, { lr, momentum, dampening, weightDecay, nesterov, maximize }, t) {
     const g = penalized(p, gradient, { weightDecay, maximize });
     if (momentum === 0) return { p: p.sub(g.mul(lr)), state };
     // The first direction is the gradient, without dampening.
-    const b = state.momentumBuffer?.mul(momentum).add(g.mul(1 - dampening)) ?? g;
+    const b = state.momentumBuffer?.mul(momentum).add(g.mul(t === 1 ? 1 : 1 - dampening)) ?? g;
     const direction = nesterov ? g.add(b.mul(momentum)) : b;
     return { p: p.sub(direction.mul(lr)), state: { momentumBuffer: b } };
   },
