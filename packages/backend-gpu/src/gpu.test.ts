@@ -5,4 +5,4 @@ import { provideWebGpu } from "./testing/webgpu.ts";
 
 await provideWebGpu();
 
-describeBackend("gpu (webgpu)", () => gpu({ mode: "webgpu" }), { ...CONFORMANCE, draws: 4 });
+describeBackend("gpu (webgpu)", () => gpu({ mode: "webgpu" }), { ...CONFORMANCE, draws: 2 });
