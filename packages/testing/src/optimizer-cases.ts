@@ -1,7 +1,6 @@
-import { type Backend, type DType, Parameter, type Shape, sizeOf, type Tensor, tensor } from "@descent/core";
-import "@descent/core/methods";
 import {
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
@@ -10,6 +9,7 @@ import {
   type AnyRule,
   ASGD,
   adadeltaRule,
+  adafactorRule,
   adagradRule,
   adamaxRule,
   adamRule,
@@ -18,49 +18,86 @@ import {
   asgdRule,
   COCOB,
   cocobRule,
+  DAdaptAdaGrad,
+  DAdaptAdam,
+  DAdaptLion,
+  DAdaptSGD,
+  dAdaptAdaGradRule,
+  dAdaptAdamRule,
+  dAdaptLionRule,
+  dAdaptSGDRule,
+  LAMB,
+  LARS,
+  LBFGS,
   Lion,
+  Lookahead,
+  lambRule,
+  larsRule,
+  lbfgsRule,
   lionRule,
+  Muon,
+  muonRule,
   NAdam,
   nadamRule,
   type Optimizer,
   type Params,
+  Prodigy,
+  prodigyRule,
   RAdam,
   RMSprop,
   Rprop,
   radamRule,
   rmspropRule,
   rpropRule,
+  SAM,
   SGD,
   SGDScheduleFree,
+  SLS,
+  SlsAcc,
   type State,
   type StateValue,
   sgdRule,
   sgdScheduleFreeRule,
+  slsAccRule,
+  slsRule,
+  type Wrappable,
 } from "@descent/optim";
 import fc from "fast-check";
+import type { ProblemOptions } from "./training-problem.ts";
 
 /** The options of an optimizer that any of them could be. */
 export type Options = Readonly<Record<string, unknown>>;
 /** An optimizer that any of them could be. */
-export type AnOptimizer = Optimizer<Options, Record<string, StateValue>>;
+export interface AnOptimizer extends Wrappable {
+  loadStateDict(dict: unknown): void;
+}
 
 /** An optimizer, and what it is tried with. */
-export interface OptimizerCase {
-  readonly rule: AnyRule<Options, Record<string, StateValue>, Record<string, StateValue>>;
+export interface OptimizerCase extends ProblemOptions {
+  /** Nothing for wrappers, which have none of their own. */
+  readonly rule: AnyRule<Options, Record<string, StateValue>, Record<string, StateValue>> | null;
   readonly make: (params: Params<Options>, options?: Options) => AnOptimizer;
-  /** All options, with values that matter at the size of the problems below. */
+  /** All options, with values that matter at the size of the problems. */
   readonly options: fc.Arbitrary<Options>;
+  /** What the closure does that a step needs; `null` where it goes along the gradients that there are. */
+  readonly closure: "backward" | "loss" | null;
 }
 
 const lr = fc.constantFrom(0, 0.01, 0.125, 1);
 const weightDecay = fc.constantFrom(0, 0.01, 0.25);
-const maximize = fc.boolean();
+const flag = fc.boolean();
+const maximize = flag;
 const eps = fc.constantFrom(1e-8, 0.125);
 const momentum = fc.constantFrom(0, 0.5, 0.9);
+const halves = fc.constantFrom(0, 0.5);
 const common = { lr, weightDecay, maximize };
 const betas = fc.constantFrom([0.9, 0.999], [0, 0.5], [0.5, 0]);
+// No sum of these shares is zero but for rounding, which would make a sign of it.
+const lion = fc.constantFrom([0.9, 0.99], [0, 0.5], [0.5, 0.75]);
 const adam = { ...common, betas, eps };
-const decoupledWeightDecay = fc.boolean();
+const decoupledWeightDecay = flag;
+const sgd = { ...common, momentum, dampening: fc.constantFrom(0, 0.25), nesterov: flag };
+const nesterovFits = (o: Options): Options => (o.momentum === 0 || o.dampening !== 0 ? { ...o, nesterov: false } : o);
 const scheduleFree = {
   lr,
   weightDecay,
@@ -73,23 +110,20 @@ function optimizerCase<H extends object, S extends State<S>, C extends State<C>>
   rule: AnyRule<H, S, C>,
   type: new (params: Params<H>, options?: Partial<H>) => Optimizer<H, S, C>,
   options: { readonly [K in keyof H]: fc.Arbitrary<unknown> },
-  fitting: (options: Options) => Options = (options) => options,
+  { fitting = (options) => options, ...problems }: ProblemOptions & { readonly fitting?: (o: Options) => Options } = {},
 ): OptimizerCase {
   return {
     rule: rule as unknown as OptimizerCase["rule"],
     make: (params, options) => new type(params as never, options as never) as unknown as AnOptimizer,
     options: fc.record(options as Record<string, fc.Arbitrary<unknown>>).map(fitting),
+    closure: "closure" in rule ? (rule.closure ?? null) : null,
+    ...problems,
   };
 }
 
-/** Every optimizer that moves parameters along gradients it is given, by the name of its class. */
-export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
-  SGD: optimizerCase(
-    sgdRule,
-    SGD,
-    { ...common, momentum, dampening: fc.constantFrom(0, 0.25), nesterov: fc.boolean() },
-    (o) => (o.momentum === 0 || o.dampening !== 0 ? { ...o, nesterov: false } : o),
-  ),
+/** Those in which every element goes its own way. */
+const POINTWISE: Readonly<Record<string, OptimizerCase>> = {
+  SGD: optimizerCase(sgdRule, SGD, sgd, { fitting: nesterovFits }),
   Adagrad: optimizerCase(adagradRule, Adagrad, {
     ...common,
     eps,
@@ -106,7 +140,7 @@ export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
     alpha: fc.constantFrom(0.5, 0.99),
     eps,
     momentum,
-    centered: fc.boolean(),
+    centered: flag,
   }),
   Rprop: optimizerCase(rpropRule, Rprop, {
     lr,
@@ -114,8 +148,8 @@ export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
     etas: fc.constantFrom([0.5, 1.2], [0.25, 2]),
     stepSizes: fc.constantFrom([1e-6, 50], [0.125, 0.25]),
   }),
-  Adam: optimizerCase(adamRule, Adam, { ...adam, amsgrad: fc.boolean(), decoupledWeightDecay }),
-  AdamW: optimizerCase(adamWRule, AdamW, { ...adam, amsgrad: fc.boolean() }),
+  Adam: optimizerCase(adamRule, Adam, { ...adam, amsgrad: flag, decoupledWeightDecay }),
+  AdamW: optimizerCase(adamWRule, AdamW, { ...adam, amsgrad: flag }),
   Adamax: optimizerCase(adamaxRule, Adamax, adam),
   NAdam: optimizerCase(nadamRule, NAdam, { ...adam, decoupledWeightDecay, momentumDecay: fc.constantFrom(0, 4e-3, 1) }),
   RAdam: optimizerCase(radamRule, RAdam, {
@@ -129,8 +163,7 @@ export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
     alpha: fc.constantFrom(0.75, 1),
     t0: fc.constantFrom(1e6, 0, 2),
   }),
-  // No sum of these shares is zero but for rounding, which would make a sign of it.
-  Lion: optimizerCase(lionRule, Lion, { ...common, betas: fc.constantFrom([0.9, 0.99], [0, 0.5], [0.5, 0.75]) }),
+  Lion: optimizerCase(lionRule, Lion, { ...common, betas: lion }),
   COCOB: optimizerCase(cocobRule, COCOB, { weightDecay, alpha: fc.constantFrom(100, 2, 0), eps }),
   SGDScheduleFree: optimizerCase(sgdScheduleFreeRule, SGDScheduleFree, {
     ...scheduleFree,
@@ -143,57 +176,186 @@ export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
   }),
 };
 
-/** Parameters and their gradients, step by step. */
-export interface TrainingProblem {
-  readonly shapes: readonly Shape[];
-  readonly start: readonly (readonly number[])[];
-  /** `[step][parameter]`; `null` where there is no gradient. */
-  readonly grads: readonly (readonly (readonly number[] | null)[])[];
+/** Zeros, and sums that are zero but for rounding, would be divided by or into. */
+const least = 0.25;
+
+/** Those that see a whole tensor. */
+const WHOLE: Readonly<Record<string, OptimizerCase>> = {
+  Adafactor: optimizerCase(
+    adafactorRule,
+    Adafactor,
+    {
+      ...common,
+      beta2Decay: fc.constantFrom(-0.8, 0),
+      eps: fc.constantFrom([null, 1e-3], [0.125, 0.5]),
+      d: fc.constantFrom(1, 4),
+    },
+    { least },
+  ),
+  Muon: optimizerCase(
+    muonRule,
+    Muon,
+    {
+      lr: fc.constantFrom(0, 0.01, 0.125),
+      weightDecay,
+      momentum: fc.constantFrom(0, 0.5, 0.95),
+      nesterov: flag,
+      nsCoefficients: fc.constantFrom([3.4445, -4.775, 2.0315], [1.5, -0.5, 0]),
+      eps: fc.constantFrom(1e-7, 0.125),
+      nsSteps: fc.constantFrom(0, 1, 3),
+      adjustLrFn: fc.constantFrom("original", "match_rms_adamw", "spectral_unclamped"),
+      // Where numbers are rounded coarsely, small differences become large ones.
+      nsPrecision: fc.constant("full"),
+    },
+    {
+      least,
+      shapes: [
+        [2, 2],
+        [3, 2],
+        [1, 3],
+      ],
+    },
+  ),
+  LAMB: optimizerCase(
+    lambRule,
+    LAMB,
+    {
+      ...common,
+      betas,
+      eps: fc.constantFrom(1e-6, 0.125),
+      biasCorrection: flag,
+      gradAveraging: flag,
+      trustClip: flag,
+      alwaysAdapt: flag,
+      decoupledDecay: flag,
+    },
+    { least },
+  ),
+  LARS: optimizerCase(
+    larsRule,
+    LARS,
+    { ...sgd, trustCoeff: fc.constantFrom(0.001, 1), eps, trustClip: flag, alwaysAdapt: flag },
+    { least, fitting: nesterovFits },
+  ),
+};
+
+const distance = {
+  lr: fc.constantFrom(1, 0.5),
+  d0: fc.constantFrom(1e-6, 0.125),
+  growthRate: fc.constantFrom(1.25, 4, Number.POSITIVE_INFINITY),
+  weightDecay,
+};
+const averages = fc.constantFrom([0.9, 0.999], [0, 0.5], [0.5, 0.25]);
+
+/** Those that see all parameters at once. */
+const JOINT: Readonly<Record<string, OptimizerCase>> = {
+  Prodigy: optimizerCase(
+    prodigyRule,
+    Prodigy,
+    {
+      ...distance,
+      betas: averages,
+      beta3: fc.constantFrom(null, 0.5),
+      eps,
+      decouple: flag,
+      useBiasCorrection: flag,
+      safeguardWarmup: flag,
+      dCoef: fc.constantFrom(0.5, 1),
+      sliceP: fc.constantFrom(1, 2),
+    },
+    { least },
+  ),
+  DAdaptAdam: optimizerCase(
+    dAdaptAdamRule,
+    DAdaptAdam,
+    { ...distance, betas: averages, eps, decouple: flag, useBiasCorrection: flag, layerScale: fc.constantFrom(1, 0.5) },
+    { least },
+  ),
+  DAdaptSGD: optimizerCase(dAdaptSGDRule, DAdaptSGD, { ...distance, momentum: halves }, { least }),
+  DAdaptAdaGrad: optimizerCase(dAdaptAdaGradRule, DAdaptAdaGrad, { ...distance, momentum: halves, eps }, { least }),
+  DAdaptLion: optimizerCase(
+    dAdaptLionRule,
+    DAdaptLion,
+    { lr: distance.lr, d0: distance.d0, weightDecay, betas: lion },
+    { least },
+  ),
+};
+
+/** Shapes with elements. */
+const filled = [[], [1], [3], [2, 2]];
+const search = {
+  initStepSize: fc.constantFrom(1, 0.25),
+  nBatchesPerEpoch: fc.constantFrom(500, 2),
+  gamma: fc.constantFrom(2, 1.5),
+  resetOption: fc.constantFrom(0, 1, 2),
+  c: fc.constantFrom(0.1, 0.25),
+  betaB: fc.constantFrom(0.9, 0.5),
+};
+
+/** Those that evaluate losses where they want. */
+const SEARCHING: Readonly<Record<string, OptimizerCase>> = {
+  LBFGS: optimizerCase(
+    lbfgsRule,
+    LBFGS,
+    {
+      lr: fc.constantFrom(0.125, 1),
+      // The more iterations, the more of what they come to is rounding.
+      maxIter: fc.constantFrom(1, 2),
+      maxEval: fc.constantFrom(null, 6),
+      toleranceGrad: fc.constantFrom(1e-7, 0.5),
+      toleranceChange: fc.constantFrom(1e-9, 0.5),
+      historySize: fc.constantFrom(1, 2, 100),
+      lineSearchFn: fc.constantFrom("strong_wolfe", null),
+      maximize: fc.constant(false),
+    },
+    { shapes: filled },
+  ),
+  SLS: optimizerCase(slsRule, SLS, {
+    ...search,
+    betaF: fc.constantFrom(2, 1.5),
+    etaMax: fc.constantFrom(10, 1),
+    boundStepSize: flag,
+    lineSearchFn: fc.constantFrom("armijo", "goldstein"),
+  }),
+  SlsAcc: optimizerCase(slsAccRule, SlsAcc, {
+    ...search,
+    momentum: fc.constantFrom(0, 0.6),
+    accelerationMethod: fc.constantFrom("polyak", "nesterov"),
+  }),
+};
+
+/** What is wrapped. */
+const BASES = {
+  SGD: (params: Params<Options>) => POINTWISE.SGD!.make(params, { lr: 0.125, momentum: 0.5 }),
+  Adam: (params: Params<Options>) => POINTWISE.Adam!.make(params, { lr: 0.125 }),
+  Prodigy: (params: Params<Options>) => JOINT.Prodigy!.make(params, { d0: 0.01 }),
+  Lookahead: (params: Params<Options>) => new Lookahead(BASES.SGD(params), { k: 2 }),
+};
+
+function wrapperCase<O extends object>(
+  type: new (base: AnOptimizer, options?: O) => AnOptimizer,
+  options: { readonly [K in keyof Required<NoInfer<O>>]: fc.Arbitrary<unknown> },
+  closure: OptimizerCase["closure"],
+): OptimizerCase {
+  return {
+    rule: null,
+    make: (params, { base = "SGD", ...own } = {}) => new type(BASES[base as keyof typeof BASES](params), own as O),
+    options: fc.record({ base: fc.constantFrom(...Object.keys(BASES)), ...options }),
+    closure,
+  };
 }
 
-/** Values on a coarse grid, without −0. */
-export const coarse = (length: number): fc.Arbitrary<number[]> =>
-  fc.array(
-    fc.integer({ min: -32, max: 32 }).map((i) => i / 8 || 0),
-    { minLength: length, maxLength: length },
-  );
+/** Those around others, with one more option: the name of `base`. */
+const WRAPPERS: Readonly<Record<string, OptimizerCase>> = {
+  SAM: wrapperCase(SAM, { rho: fc.constantFrom(0.05, 0.5), adaptive: flag }, "backward"),
+  Lookahead: wrapperCase(Lookahead, { k: fc.constantFrom(1, 2, 5), alpha: fc.constantFrom(0, 0.5, 1) }, null),
+};
 
-/** One to seven steps of one to three parameters. */
-export const trainingProblem: fc.Arbitrary<TrainingProblem> = fc
-  .record({
-    shapes: fc.array(fc.constantFrom<number[]>([], [1], [3], [2, 2], [0]), { minLength: 1, maxLength: 3 }),
-    steps: fc.integer({ min: 1, max: 7 }),
-  })
-  .chain(({ shapes, steps }) => {
-    const gradient = fc.tuple(...shapes.map((shape) => fc.option(coarse(sizeOf(shape)), { freq: 6 })));
-    return fc.record({
-      shapes: fc.constant(shapes),
-      start: fc.tuple(...shapes.map((shape) => coarse(sizeOf(shape)))),
-      grads: fc.array(gradient, { minLength: steps, maxLength: steps }),
-    });
-  });
-
-/** Where the parameters of a problem are. */
-export interface Place {
-  readonly backend: Backend;
-  readonly dtype: DType;
-}
-
-/** Parameters with values, on the default backend if no other is named. */
-export const parametersOf = (
-  shapes: readonly Shape[],
-  values: readonly ArrayLike<number>[],
-  place?: Place,
-): Parameter[] => shapes.map((shape, i) => new Parameter(placed(values[i]!, shape, place)));
-
-/** Gives gradients to parameters, beside which they live. */
-export function give(parameters: readonly Parameter[], gradients: TrainingProblem["grads"][number]): void {
-  for (const [i, p] of parameters.entries()) {
-    const g = gradients[i] ?? null;
-    p.grad = g === null ? null : placed(g, p.shape, p);
-  }
-}
-
-/** A tensor of numbers. */
-export const placed = (values: ArrayLike<number>, shape: Shape, { backend, dtype }: Partial<Place> = {}): Tensor =>
-  tensor(Float64Array.from(values), { dtype: dtype ?? "float32", ...(backend && { backend }) }).reshape(shape);
+/** Every optimizer, by the name of its class. */
+export const OPTIMIZER_CASES: Readonly<Record<string, OptimizerCase>> = {
+  ...POINTWISE,
+  ...WHOLE,
+  ...JOINT,
+  ...SEARCHING,
+  ...WRAPPERS,
+};

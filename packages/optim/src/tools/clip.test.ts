@@ -126,6 +126,10 @@ describe("getTotalNorm and clipGradsWithNorm", () => {
     expect(gradients([p])[0]![0]).toBeCloseTo(0.3, 6);
     expect(getTotalNorm(tensor([3, 4])).item()).toBe(5);
     expect(getTotalNorm([]).item()).toBe(0);
+    const elsewhere = cpu();
+    const nothing = tensor([], { backend: elsewhere });
+    const total = getTotalNorm([nothing]);
+    expect([total.backend, total.item()]).toEqual([elsewhere, 0]);
     expect(getTotalNorm([tensor([1, 2], { requiresGrad: true })]).requiresGrad).toBe(false);
   });
 

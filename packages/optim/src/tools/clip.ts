@@ -116,14 +116,7 @@ function scaleToNorm(leaves: readonly Tensor[], maxNorm: number, total: Tensor):
 
 function totalNorm(op: string, tensors: readonly Tensor[], options: TotalNormOptions): Tensor {
   const { normType, errorIfNonfinite } = settled(op, options, NORM, { normType: order, errorIfNonfinite: flag });
-  const total = noGrad(() =>
-    scope(() =>
-      normOfAll(
-        tensors.filter((x) => x.numel() > 0),
-        normType,
-      ),
-    ),
-  );
+  const total = noGrad(() => scope(() => normOfAll(tensors, normType)));
   if (errorIfNonfinite && !Number.isFinite(total.item()))
     throw new GradientError(
       op,
@@ -136,9 +129,11 @@ function totalNorm(op: string, tensors: readonly Tensor[], options: TotalNormOpt
 const NORM: Required<TotalNormOptions> = { normType: 2, errorIfNonfinite: false };
 
 function normOfAll(tensors: readonly Tensor[], p: number): Tensor {
-  if (tensors.length === 0) return zeros([]);
-  if (p === Number.POSITIVE_INFINITY) return tensors.map((x) => x.abs().amax()).reduce((a, b) => maximum(a, b));
+  const filled = tensors.filter((x) => x.numel() > 0);
+  // That of nothing lives where the tensors do.
+  if (filled.length === 0) return tensors[0]?.sum() ?? zeros([]);
+  if (p === Number.POSITIVE_INFINITY) return filled.map((x) => x.abs().amax()).reduce((a, b) => maximum(a, b));
   const power = (x: Tensor): Tensor => (p === 2 ? x.square() : p === 1 ? x.abs() : x.abs().pow(p));
-  const total = tensors.map((x) => power(x).sum()).reduce((a, b) => a.add(b));
+  const total = filled.map((x) => power(x).sum()).reduce((a, b) => a.add(b));
   return p === 2 ? total.sqrt() : p === 1 ? total : total.pow(1 / p);
 }
