@@ -209,25 +209,6 @@ describe("LBFGS", () => {
     );
   });
 
-  test("resuming from a saved state, at any step, equals never having stopped", () => {
-    fc.assert(
-      fc.property(start, options, fc.nat(3), (x0, options, at) => {
-        const before = split(x0, [x0.length]);
-        const { optimizer } = run(rosenbrock, before, options, at);
-        const copy = split(values(before[0]!), [x0.length]);
-        const resumed = new LBFGS(copy);
-        resumed.loadStateDict(optimizer.stateDict());
-        for (let step = 0; step < 2; step++) {
-          optimizer.step(closureOf(rosenbrock, before, optimizer));
-          resumed.step(closureOf(rosenbrock, copy, resumed));
-        }
-        expect(copy.map(values)).toEqual(before.map(values));
-        expect(plain(resumed)).toEqual(plain(optimizer));
-      }),
-      { numRuns: 30 },
-    );
-  });
-
   test("one vector in several parameters, in any order, moves as one, but for rounding", () => {
     fc.assert(
       fc.property(start, options, fc.nat(3), (x0, options, cut) => {

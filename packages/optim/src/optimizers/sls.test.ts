@@ -211,27 +211,6 @@ const plain = (optimizer: SLS): unknown =>
 describe.each(Object.keys(MAKERS) as (keyof typeof MAKERS)[])("%s", (name) => {
   const make = MAKERS[name];
 
-  test("resuming from a saved state, at any step, equals never having stopped", () => {
-    fc.assert(
-      fc.property(problem, options, fc.nat(4), (problem, options, at) => {
-        const [ps, copies] = [parameters(problem), parameters(problem)];
-        const [loss, again] = [lossOf(problem, ps), lossOf(problem, copies)];
-        const optimizer = make(ps, options);
-        for (let i = 0; i < at; i++) optimizer.step(() => loss(i));
-        const resumed = make(copies);
-        resumed.loadStateDict(optimizer.stateDict());
-        for (const [i, p] of ps.entries()) copies[i]!.assign(p);
-        for (let i = at; i < at + 2; i++) {
-          optimizer.step(() => loss(i));
-          resumed.step(() => again(i));
-        }
-        expect(copies.map(values)).toEqual(ps.map(values));
-        expect(plain(resumed)).toEqual(plain(optimizer));
-      }),
-      { numRuns: 15 },
-    );
-  });
-
   test("one vector in two parameters, in any order, moves as one, but for rounding", () => {
     fc.assert(
       fc.property(problem, options, fc.integer({ min: 1, max: 2 }), (problem, options, cut) => {

@@ -9,6 +9,7 @@ export type Variable = Parameter | Buffer;
 export interface Stepping {
   readonly paramGroups: readonly { readonly params: readonly Parameter[] }[];
   step(): unknown;
+  stepAsync(): Promise<unknown>;
   zeroGrad(): void;
 }
 

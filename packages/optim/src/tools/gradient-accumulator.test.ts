@@ -4,7 +4,7 @@ import "@descent/core/methods";
 import { countingBackend } from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { clipGradNorm, GradientAccumulator, SGD } from "../index.ts";
+import { clipGradNorm, GradientAccumulator, Prodigy, SGD } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
@@ -114,6 +114,32 @@ describe("GradientAccumulator", () => {
     accumulator.flush();
     p.grad = null;
     expect(counting.liveBytes).toBe(8 * 3);
+  });
+
+  test("stepAsync and flushAsync do the same on any device, with optimizers that read values", async () => {
+    const rows = [
+      [1, 0.5],
+      [-0.5, 1],
+      [0.25, 1],
+      [1, 1],
+      [0.5, -1],
+    ];
+    const train = async (isLater: boolean): Promise<unknown> => {
+      setBackend({ ...cpu(), synchronous: !isLater });
+      const p = made();
+      const accumulator = new GradientAccumulator(new Prodigy([p], { d0: 0.1 }), { steps: 2 });
+      const stepped: boolean[] = [];
+      for (const row of rows) {
+        const loss = lossOf(p, [row]);
+        stepped.push(isLater ? await accumulator.stepAsync(loss) : accumulator.step(loss));
+      }
+      stepped.push(isLater ? await accumulator.flushAsync() : accumulator.flush());
+      stepped.push(isLater ? await accumulator.flushAsync() : accumulator.flush());
+      return [stepped, ...(await p.data())];
+    };
+    const expected = await train(false);
+    expect(expected).toEqual([[false, true, false, true, false, true, false], expect.any(Number), expect.any(Number)]);
+    expect(await train(true)).toEqual(expected);
   });
 
   test.each<[string, () => unknown]>([

@@ -39,21 +39,44 @@ export class GradientAccumulator {
    * The gradients of a step are forgotten when the next loss comes, not before.
    */
   step(loss: Tensor): boolean {
-    if (this.#pending === 0) this.#optimizer.zeroGrad();
-    scope(() => loss.div(this.#options.steps).backward());
-    this.#pending++;
-    return this.#pending >= this.#options.steps && this.flush();
+    return this.#add(loss) && this.flush();
+  }
+
+  /** As `step`, on any device and with optimizers that read values. */
+  async stepAsync(loss: Tensor): Promise<boolean> {
+    return this.#add(loss) && this.flushAsync();
   }
 
   /** Steps with what has come in since the last step, as at the end of an epoch: their mean counts, however many they are. */
   flush(): boolean {
+    if (!this.#complete()) return false;
+    this.#optimizer.step();
+    return true;
+  }
+
+  /** As `flush`, on any device and with optimizers that read values. */
+  async flushAsync(): Promise<boolean> {
+    if (!this.#complete()) return false;
+    await this.#optimizer.stepAsync();
+    return true;
+  }
+
+  /** Adds the gradient of a loss, and tells whether it was the last one before a step. */
+  #add(loss: Tensor): boolean {
+    const { steps } = this.#options;
+    if (this.#pending === 0) this.#optimizer.zeroGrad();
+    scope(() => loss.div(steps).backward());
+    return ++this.#pending >= steps;
+  }
+
+  /** Makes the gradients what the optimizer is to step along, if there are any. */
+  #complete(): boolean {
     if (this.#pending === 0) return false;
     const { steps, beforeStep } = this.#options;
     if (this.#pending !== steps) this.#scale(steps / this.#pending);
     // First, so that gradients are not scaled twice where a step fails: `optimizer.step()` may repeat it.
     this.#pending = 0;
     beforeStep?.();
-    this.#optimizer.step();
     return true;
   }
 

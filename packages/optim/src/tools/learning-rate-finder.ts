@@ -5,7 +5,6 @@ import { owned, type Stepping, settled, variablesIn } from "./arguments.ts";
 
 /** What the search needs to know of an optimizer. */
 interface Searched extends Stepping {
-  stepAsync(): Promise<unknown>;
   readonly paramGroups: readonly { readonly params: readonly Parameter[]; lr: number }[];
   stateDict(): object;
   loadStateDict(dict: never): void;
