@@ -5,7 +5,7 @@ import { parseHTML } from "linkedom";
 
 // Draws docs/images/schedules/*.svg, one plot for every class of docs/schedules.md. Run it with `npx tsx scripts/plot-schedules.ts`.
 
-type Make = (optimizer: optim.AnyOptimizer) => optim.LRScheduler;
+type Make = (optimizer: optim.Schedulable) => optim.LRScheduler;
 /** The curves of a plot, by their labels. */
 interface Curves {
   readonly steps: number;

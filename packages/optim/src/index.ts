@@ -1,7 +1,8 @@
+export type { AnyOptimizer, AnyParamGroup, Closure, Schedulable, ScheduledGroup } from "./base/any-optimizer.ts";
 export type { Elements, Elementwise } from "./base/elements.ts";
 export * from "./base/joint-rule.ts";
 export type { DistanceHyper, DistanceOptimizer } from "./base/learning-rate-free.ts";
-export { type AnyRule, type Closure, Optimizer } from "./base/optimizer.ts";
+export { type AnyRule, Optimizer } from "./base/optimizer.ts";
 export type { GroupOptions, ParamGroup, Params } from "./base/param-groups.ts";
 export { pointwise } from "./base/pointwise.ts";
 export {
@@ -17,7 +18,7 @@ export {
 } from "./base/rule.ts";
 export type { OptimizerStateDict, SavedGroup, SavedState } from "./base/state-dict.ts";
 export type { StepHook } from "./base/step-hooks.ts";
-export type { BaseStateDict, Wrappable, Wrapper } from "./base/wrapper.ts";
+export type { BaseStateDict, Wrapper } from "./base/wrapper.ts";
 export {
   betas,
   type Check,
@@ -126,12 +127,7 @@ export { ExponentialLR, type ExponentialLROptions, exponentialDecay } from "./sc
 export { FactorLR, type FactorLROptions, factorDecay } from "./schedulers/factor-lr.ts";
 export { LambdaLR, type LambdaLROptions, type LrLambda, scaled } from "./schedulers/lambda-lr.ts";
 export { LinearLR, type LinearLROptions, linearFactor } from "./schedulers/linear-lr.ts";
-export {
-  type AnyOptimizer,
-  LRScheduler,
-  type ScheduledGroup,
-  type ScheduleStateDict,
-} from "./schedulers/lr-scheduler.ts";
+export { LRScheduler, type ScheduleStateDict } from "./schedulers/lr-scheduler.ts";
 export { MultiStepLR, type MultiStepLROptions, multiStepDecay } from "./schedulers/multi-step-lr.ts";
 export { MultiplicativeLR, multiplied } from "./schedulers/multiplicative-lr.ts";
 export {

@@ -6,6 +6,7 @@ import {
   Adamax,
   AdamW,
   AdamWScheduleFree,
+  type AnyOptimizer,
   type AnyRule,
   ASGD,
   adadeltaRule,
@@ -60,7 +61,6 @@ import {
   sgdScheduleFreeRule,
   slsAccRule,
   slsRule,
-  type Wrappable,
 } from "@descent/optim";
 import fc from "fast-check";
 import type { ProblemOptions } from "./training-problem.ts";
@@ -68,7 +68,7 @@ import type { ProblemOptions } from "./training-problem.ts";
 /** The options of an optimizer that any of them could be. */
 export type Options = Readonly<Record<string, unknown>>;
 /** An optimizer that any of them could be. */
-export interface AnOptimizer extends Wrappable {
+export interface AnOptimizer extends AnyOptimizer {
   loadStateDict(dict: unknown): void;
 }
 

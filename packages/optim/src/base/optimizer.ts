@@ -1,6 +1,7 @@
 import { ArgumentError, BackendError, detach, noGrad, type Parameter, scope, type Tensor } from "@descent/core";
 import "@descent/core/methods";
 import { BACKWARD_CLOSURE, reject, rejectNonObject, shown, unknownNames } from "../checks.ts";
+import type { Closure } from "./any-optimizer.ts";
 import type { JointRule } from "./joint-rule.ts";
 import { EachMover } from "./move-each.ts";
 import { JointMover, type Reading } from "./move-together.ts";
@@ -18,9 +19,6 @@ import { mapTensors, type PointwiseRule, type Rule, type State } from "./rule.ts
 import { Shared, Slots } from "./slots.ts";
 import { groupState, type OptimizerStateDict, snapshot, verify } from "./state-dict.ts";
 import { type StepHook, StepHooks } from "./step-hooks.ts";
-
-/** Computes the loss anew. */
-export type Closure = () => Tensor;
 
 /** Any of the forms of a rule. */
 export type AnyRule<H extends object, S extends State<S>, C extends State<C>> =

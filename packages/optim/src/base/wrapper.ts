@@ -1,33 +1,18 @@
-import { ArgumentError, type Parameter, type Tensor } from "@descent/core";
-import { shown } from "../checks.ts";
-import type { Closure } from "./optimizer.ts";
+import type { Tensor } from "@descent/core";
+import { type AnyOptimizer, type Closure, rejectNoOptimizer } from "./any-optimizer.ts";
 import { type StepHook, StepHooks } from "./step-hooks.ts";
 
-/** What can be wrapped: optimizers, and wrappers. */
-export interface Wrappable {
-  readonly paramGroups: readonly { readonly params: readonly Parameter[] }[];
-  step(closure?: Closure): Tensor | undefined;
-  stepAsync(closure?: Closure): Promise<Tensor | undefined>;
-  zeroGrad(): void;
-  train(): void;
-  eval(): void;
-  addParamGroup(group: never): void;
-  stateDict(): unknown;
-  loadStateDict(dict: never): void;
-}
-
 /** The state dict of what is wrapped. */
-export type BaseStateDict<B extends Wrappable> = ReturnType<B["stateDict"]>;
+export type BaseStateDict<B extends AnyOptimizer> = ReturnType<B["stateDict"]>;
 
 /** An optimizer around another one, whose parameters and options are its own. It looks like one, to schedulers and to other wrappers. */
-export abstract class Wrapper<B extends Wrappable> {
+export abstract class Wrapper<B extends AnyOptimizer> {
   /** The optimizer that makes the steps. */
   readonly base: B;
   readonly #hooks = new StepHooks<this>();
 
   constructor(name: string, base: B) {
-    if (typeof (base as Partial<B> | undefined)?.stepAsync !== "function")
-      throw new ArgumentError(name, `expected an optimizer, got ${shown(base)}`, "wrap one, such as new SGD(…)");
+    rejectNoOptimizer(name, base);
     this.base = base;
   }
 
@@ -53,7 +38,7 @@ export abstract class Wrapper<B extends Wrappable> {
 
   /** Adds parameters to the base. */
   addParamGroup(group: Parameters<B["addParamGroup"]>[0]): void {
-    this.base.addParamGroup(group as never);
+    this.base.addParamGroup(group);
   }
 
   /** Adds a function that runs before every step, with the wrapper; the function that is returned removes it. */

@@ -1,7 +1,7 @@
 import { detach, keep, noGrad, type Parameter, StateDictError, scope, type Tensor } from "@descent/core";
-import type { Closure } from "../base/optimizer.ts";
+import type { AnyOptimizer, Closure } from "../base/any-optimizer.ts";
 import { described, isLike } from "../base/state-dict.ts";
-import { type BaseStateDict, type Wrappable, Wrapper } from "../base/wrapper.ts";
+import { type BaseStateDict, Wrapper } from "../base/wrapper.ts";
 import { badValues, count, fraction, positiveInteger, shown } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 
@@ -27,7 +27,7 @@ export interface LookaheadStateDict<D> {
  *
  * The slow weights `φ` begin where the parameters are before their first step. The state of the base stays as it is when they move.
  */
-export class Lookahead<B extends Wrappable> extends Wrapper<B> {
+export class Lookahead<B extends AnyOptimizer> extends Wrapper<B> {
   readonly #k: number;
   readonly #alpha: number;
   readonly #slow = new Map<Parameter, Tensor>();
@@ -74,7 +74,7 @@ export class Lookahead<B extends Wrappable> extends Wrapper<B> {
         problems.join("; "),
         "pass what stateDict() of the like gave",
       );
-    this.base.loadStateDict(dict.base as never);
+    this.base.loadStateDict(dict.base);
     this.#counter = dict.counter;
     for (const [i, p] of parameters.entries()) this.#setSlow(p, dict.slowParams[i]);
   }

@@ -1,16 +1,6 @@
-import {
-  ArgumentError,
-  detach,
-  enableGrad,
-  keep,
-  noGrad,
-  type Parameter,
-  peekGrad,
-  scope,
-  type Tensor,
-} from "@descent/core";
-import type { Closure } from "../base/optimizer.ts";
-import { type BaseStateDict, type Wrappable, Wrapper } from "../base/wrapper.ts";
+import { ArgumentError, detach, keep, noGrad, type Parameter, peekGrad, scope, type Tensor } from "@descent/core";
+import { type AnyOptimizer, type Closure, lossOf } from "../base/any-optimizer.ts";
+import { type BaseStateDict, Wrapper } from "../base/wrapper.ts";
 import { flag, nonNegative, rejectNoClosure } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 import { getTotalNorm } from "../tools/clip.ts";
@@ -44,7 +34,7 @@ function uphill(ws: readonly Tensor[], gs: readonly Tensor[], rho: number, adapt
  *
  * Names and defaults are those of davda54/sam. It has no state of its own: `stateDict()` is that of the base.
  */
-export class SAM<B extends Wrappable> extends Wrapper<B> {
+export class SAM<B extends AnyOptimizer> extends Wrapper<B> {
   readonly #rho: number;
   readonly #adaptive: boolean;
   /** Where the parameters were before the first half of a step, during it. */
@@ -101,17 +91,17 @@ export class SAM<B extends Wrappable> extends Wrapper<B> {
 
   /** Takes over what `stateDict()` gave, of this wrapper or of its base alone. */
   loadStateDict(dict: BaseStateDict<B>): void {
-    this.base.loadStateDict(dict as never);
+    this.base.loadStateDict(dict);
   }
 
   /** A closure that leaves the gradients of the worst point. */
   #twice(closure: Closure): Closure {
     rejectNoClosure("SAM.step", closure);
     return () => {
-      const loss = enableGrad(closure);
+      const loss = lossOf("SAM.step", closure);
       this.firstStep();
       try {
-        enableGrad(closure);
+        lossOf("SAM.step", closure);
       } finally {
         this.#return();
       }

@@ -4,14 +4,14 @@ import "@descent/core/methods";
 import { countingBackend } from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, clipGradNorm, Lookahead, Prodigy, SAM, SGD, StepLR, type Wrappable } from "../index.ts";
+import { Adam, type AnyOptimizer, clipGradNorm, Lookahead, Prodigy, SAM, SGD, StepLR } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
 const numbers = (x: Tensor): number[] => Array.from(x.dataSync());
 const bits = (ps: readonly Parameter[]): number[][] => ps.map(numbers);
 
-const BASES: Readonly<Record<string, (ps: readonly Parameter[]) => Wrappable>> = {
+const BASES: Readonly<Record<string, (ps: readonly Parameter[]) => AnyOptimizer>> = {
   SGD: (ps) => new SGD(ps, { lr: 0.125, momentum: 0.5 }),
   Adam: (ps) => new Adam(ps, { lr: 0.1 }),
   Prodigy: (ps) => new Prodigy(ps, { d0: 0.01 }),
@@ -32,7 +32,7 @@ const parametersOf = (values: Start): Parameter[] => values.map((xs) => new Para
 const lossOf = ([x, y]: readonly Parameter[]): Tensor =>
   x!.square().square().sum().mul(0.25).add(x!.square().sum().mul(y!.sum())).add(y!.square().sum());
 
-const closureOf = (optimizer: Wrappable, parameters: readonly Parameter[]) => (): Tensor => {
+const closureOf = (optimizer: AnyOptimizer, parameters: readonly Parameter[]) => (): Tensor => {
   optimizer.zeroGrad();
   const loss = lossOf(parameters);
   loss.backward();
@@ -40,7 +40,7 @@ const closureOf = (optimizer: Wrappable, parameters: readonly Parameter[]) => ()
   return loss;
 };
 
-function train(optimizer: Wrappable, parameters: readonly Parameter[], steps: number): number[] {
+function train(optimizer: AnyOptimizer, parameters: readonly Parameter[], steps: number): number[] {
   return Array.from({ length: steps }, () => optimizer.step(closureOf(optimizer, parameters))!.item());
 }
 
@@ -247,7 +247,7 @@ describe("Lookahead", () => {
 });
 
 /** Wrappers, and wrappers in wrappers. */
-const WRAPPED: Readonly<Record<string, (base: Wrappable) => Wrappable>> = {
+const WRAPPED: Readonly<Record<string, (base: AnyOptimizer) => AnyOptimizer>> = {
   SAM: (base) => new SAM(base, { rho: 0.1 }),
   Lookahead: (base) => new Lookahead(base, { k: 2 }),
   "Lookahead of SAM": (base) => new Lookahead(new SAM(base, { adaptive: true }), { k: 2, alpha: 0.3 }),
@@ -334,6 +334,6 @@ test("an option, a base or a closure that is wrong", () => {
   expect(() => new Lookahead(sgd, { k: 0 })).toThrow("Lookahead: k is 0, expected an integer ≥ 1");
   expect(() => new Lookahead(sgd, { alpha: 2 })).toThrow("Lookahead: alpha is 2, expected a number in [0, 1]");
   expect(() => new Lookahead(undefined as never)).toThrow(
-    "Lookahead: expected an optimizer, got undefined; wrap one, such as new SGD(…)",
+    "Lookahead: expected an optimizer, got undefined; pass one, such as new SGD(…)",
   );
 });

@@ -11,7 +11,7 @@ const optimizerWith = (...lrs: number[]): optim.SGD =>
     lrs.map((lr) => ({ params: new Parameter(tensor([1])), lr })),
     { momentum: 0.9 },
   );
-const rates = ({ paramGroups }: optim.AnyOptimizer): number[] => paramGroups.map(({ lr }) => lr);
+const rates = ({ paramGroups }: optim.AnyOptimizer): number[] => paramGroups.map(({ lr }) => lr!);
 const momenta = ({ paramGroups }: optim.AnyOptimizer): number[] =>
   paramGroups.map(({ betas, momentum }) => betas?.[0] ?? momentum!);
 

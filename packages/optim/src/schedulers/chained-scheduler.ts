@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { count } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { type ComposedPlace, partsWithoutMetric } from "./parts.ts";
 import type { Course, Schedule } from "./schedule.ts";
 
@@ -11,14 +12,14 @@ export const chained =
 
 /** All schedulers at every step, each from the rate that those before it give. */
 export class ChainedScheduler extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, schedulers: readonly LRScheduler[]);
-  constructor(schedulers: readonly LRScheduler[], optimizer?: AnyOptimizer);
-  constructor(first: AnyOptimizer | readonly LRScheduler[], second?: AnyOptimizer | readonly LRScheduler[]) {
+  constructor(optimizer: Schedulable, schedulers: readonly LRScheduler[]);
+  constructor(schedulers: readonly LRScheduler[], optimizer?: Schedulable);
+  constructor(first: Schedulable | readonly LRScheduler[], second?: Schedulable | readonly LRScheduler[]) {
     const [schedulers, given] = (Array.isArray(first) ? [first, second] : [second, first]) as [
       readonly LRScheduler[],
-      AnyOptimizer | undefined,
+      Schedulable | undefined,
     ];
-    const optimizer = given ?? (schedulers?.[0]?.optimizer as AnyOptimizer);
+    const optimizer = given ?? (schedulers?.[0]?.optimizer as Schedulable);
     const parts = partsWithoutMetric("ChainedScheduler", optimizer, schedulers);
     const course: Course<ComposedPlace> = {
       start: { lastEpoch: 0, schedulers: parts.map(({ place }) => place) },

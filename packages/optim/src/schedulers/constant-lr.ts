@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, fraction, optional, positiveInteger } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `ConstantLR`. */
@@ -18,7 +19,7 @@ export const constantFactor =
 
 /** Multiplies the learning rate by `factor` for the first `totalIters` steps. */
 export class ConstantLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: ConstantLROptions = {}) {
+  constructor(optimizer: Schedulable, options: ConstantLROptions = {}) {
     const checks = { factor: optional(fraction), totalIters: optional(positiveInteger) };
     super(optimizer, courseOf(checked("ConstantLR", options, checks), constantFactor));
   }

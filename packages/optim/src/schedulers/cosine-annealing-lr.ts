@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, nonNegative, optional, positive } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `CosineAnnealingLR`. */
@@ -18,7 +19,7 @@ export const cosineAnnealing =
 
 /** Lowers the learning rate along half a cosine over `TMax` steps; after them it rises again, as PyTorch's does. */
 export class CosineAnnealingLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: CosineAnnealingLROptions) {
+  constructor(optimizer: Schedulable, options: CosineAnnealingLROptions) {
     const checks = { TMax: positive, etaMin: optional(nonNegative) };
     super(optimizer, courseOf(checked("CosineAnnealingLR", options, checks), cosineAnnealing));
   }

@@ -1,6 +1,7 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { badValues, checked, nonNegative, optional, positiveInteger, reject } from "../checks.ts";
 import { cosineAnnealing } from "./cosine-annealing-lr.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `CosineAnnealingWarmRestarts`. */
@@ -27,7 +28,7 @@ export const cosineWarmRestarts =
 
 /** Lowers the learning rate along half a cosine, and starts anew after `T0`, `T0·TMult`, `T0·TMult²`, … steps. */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: CosineAnnealingWarmRestartsOptions) {
+  constructor(optimizer: Schedulable, options: CosineAnnealingWarmRestartsOptions) {
     const checks = { T0: positiveInteger, TMult: optional(positiveInteger), etaMin: optional(nonNegative) };
     super(optimizer, {
       ...courseOf(checked("CosineAnnealingWarmRestarts", options, checks), cosineWarmRestarts),

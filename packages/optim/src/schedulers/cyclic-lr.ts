@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { type Check, checked, finite, flag, fraction, nonNegative, oneOf, optional, positive } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { at, type Listed, perGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
@@ -66,7 +67,7 @@ const callable: Check = { expected: "a function", test: (value) => typeof value 
 
 /** Moves the learning rate between two bounds, up and down, and where there is one, momentum the other way. */
 export class CyclicLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: CyclicLROptions) {
+  constructor(optimizer: Schedulable, options: CyclicLROptions) {
     const {
       cycleMomentum = true,
       baseMomentum = 0.8,

@@ -23,7 +23,7 @@ test.each<[message: string, make: (o: optim.SGD) => unknown]>([
     'StepLR: step_size is unknown (known: stepSize, gamma); gamma is "x", expected a number ≥ 0',
     (o) => new optim.StepLR(o, { stepSize: 2, step_size: 2, gamma: "x" } as never),
   ],
-  ["StepLR: expected an optimizer, got undefined", () => step(undefined as never)],
+  ["StepLR: expected an optimizer, got undefined; pass one, such as new SGD(…)", () => step(undefined as never)],
   [
     "StepLR: paramGroups[0].lr is undefined, expected a number; an optimizer without learning rate, such as COCOB, needs no scheduler; others have lr in their groups",
     () => step({ paramGroups: [{}] } as never),

@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, nonNegative } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `ExponentialLR`. */
@@ -16,7 +17,7 @@ export const exponentialDecay =
 
 /** Multiplies the learning rate by `gamma` at every step. */
 export class ExponentialLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: ExponentialLROptions) {
+  constructor(optimizer: Schedulable, options: ExponentialLROptions) {
     super(optimizer, courseOf(checked("ExponentialLR", options, { gamma: nonNegative }), exponentialDecay));
   }
 }

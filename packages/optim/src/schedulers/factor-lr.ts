@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, fraction, nonNegative, optional } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `FactorLR`. */
@@ -18,7 +19,7 @@ export const factorDecay =
 
 /** Multiplies the learning rate by `factor` at every step, and stops at `etaMin`. */
 export class FactorLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: FactorLROptions) {
+  constructor(optimizer: Schedulable, options: FactorLROptions) {
     const checks = { factor: fraction, etaMin: optional(nonNegative) };
     super(optimizer, courseOf(checked("FactorLR", options, checks), factorDecay));
   }

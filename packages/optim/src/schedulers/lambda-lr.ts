@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { type Check, checked } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import type { PerGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
@@ -29,7 +30,7 @@ export const scaled =
 
 /** Multiplies the initial learning rate by a function of the epoch. */
 export class LambdaLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: LambdaLROptions) {
+  constructor(optimizer: Schedulable, options: LambdaLROptions) {
     const course = courseOf<{ lrLambda: LrLambda }, "lrLambda">(
       checkedLambdas("LambdaLR", options),
       ({ lrLambda }) => scaled(lrLambda),

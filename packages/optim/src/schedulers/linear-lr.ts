@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, fraction, optional, positiveFraction, positiveInteger } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `LinearLR`. */
@@ -22,7 +23,7 @@ export const linearFactor =
 
 /** Multiplies the learning rate by a factor that goes in a line from `startFactor` to `endFactor` over `totalIters` steps. */
 export class LinearLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: LinearLROptions = {}) {
+  constructor(optimizer: Schedulable, options: LinearLROptions = {}) {
     const checks = {
       startFactor: optional(positiveFraction),
       endFactor: optional(fraction),

@@ -1,20 +1,13 @@
 import { ArgumentError, StateDictError } from "@descent/core";
+import {
+  type RatedGroup,
+  rejectNoOptimizer,
+  rejectNoRates,
+  type Schedulable,
+  type ScheduledGroup,
+} from "../base/any-optimizer.ts";
 import { badValues, type Check, type Checks, listOf, nonNegative, shown, unknownNames } from "../checks.ts";
 import type { Course, Place } from "./schedule.ts";
-
-/** What schedulers read and write of a parameter group. */
-export interface ScheduledGroup {
-  lr: number;
-  /** The rate before any schedule. */
-  initialLr?: number;
-  momentum?: number;
-  betas?: readonly number[];
-}
-
-/** What schedulers need to know of an optimizer. */
-export interface AnyOptimizer {
-  readonly paramGroups: readonly ScheduledGroup[];
-}
 
 /** Where a scheduler stands: plain data. Options and functions are not saved. */
 export interface ScheduleStateDict extends Omit<Place, "schedulers"> {
@@ -34,7 +27,7 @@ interface Chain {
   readonly lastLr: readonly number[];
 }
 
-const CHAINS = new WeakMap<AnyOptimizer, Chain>();
+const CHAINS = new WeakMap<Schedulable, Chain>();
 
 /**
  * Writes learning rates into the groups of an optimizer: at once, and after every `step()`.
@@ -44,7 +37,7 @@ const CHAINS = new WeakMap<AnyOptimizer, Chain>();
  * that is changed by hand lasts until the next `step()`, and a group that is added later starts at its own rate.
  */
 export abstract class LRScheduler {
-  readonly optimizer: AnyOptimizer;
+  readonly optimizer: Schedulable;
   /** @internal */
   readonly course: Course;
   readonly #parts: readonly LRScheduler[];
@@ -54,9 +47,8 @@ export abstract class LRScheduler {
   #holder: LRScheduler | null = null;
 
   /** The `parts` leave the chain: from now on, this scheduler moves them. */
-  protected constructor(optimizer: AnyOptimizer, course: Course, parts: readonly LRScheduler[] = []) {
-    if (!Array.isArray(optimizer?.paramGroups))
-      throw new ArgumentError(new.target.name, `expected an optimizer, got ${shown(optimizer)}`);
+  protected constructor(optimizer: Schedulable, course: Course, parts: readonly LRScheduler[] = []) {
+    rejectNoOptimizer(new.target.name, optimizer);
     this.optimizer = optimizer;
     this.course = course;
     this.#parts = parts;
@@ -68,6 +60,7 @@ export abstract class LRScheduler {
         "cycleMomentum needs an optimizer with momentum or betas",
         "pass cycleMomentum: false",
       );
+    rejectNoRates(this.constructor.name, groups);
     this.#baseLrs = groups.map(({ lr, initialLr }, i) => this.course.initialLr?.(i, initialLr) ?? initialLr ?? lr);
     const links = (CHAINS.get(optimizer)?.links ?? []).filter((link) => !parts.includes(link));
     const rates = this.#ratesAt(this.#place, [...links, this], this.#baseLrs);
@@ -106,7 +99,7 @@ export abstract class LRScheduler {
 
   /** Where the scheduler stands, as plain numbers. */
   stateDict(): ScheduleStateDict {
-    const groups = this.optimizer.paramGroups;
+    const groups = this.#groups();
     return {
       ...ownOf(this.#place),
       baseLrs: groups.map((_, i) => this.baseLr(i)),
@@ -143,8 +136,14 @@ export abstract class LRScheduler {
 
   /** @internal The initial rate of group `i` when the scheduler was made, or the group if that was later. */
   baseLr(i: number): number {
-    const { lr, initialLr = lr } = this.optimizer.paramGroups[i]!;
+    const { lr, initialLr = lr } = this.#groups()[i]!;
     return this.#baseLrs[i] ?? initialLr;
+  }
+
+  #groups(): readonly RatedGroup[] {
+    const { paramGroups } = this.optimizer;
+    rejectNoRates(this.constructor.name, paramGroups);
+    return paramGroups;
   }
 
   #chain(): Chain {
@@ -153,8 +152,8 @@ export abstract class LRScheduler {
 
   /** The rates of all groups with this scheduler at a place, and the other `links` where they stand. */
   #ratesAt(place: Place, links: readonly LRScheduler[], initialLrs?: readonly number[]): number[] {
-    const groups = this.optimizer.paramGroups;
     for (const link of links) link.#rejectGroups();
+    const groups = this.#groups();
     return groups.map(({ lr, initialLr = lr }, i) =>
       links.reduce(
         (rate, link) => link.rateAt(link === this ? place : link.#place, i, rate),
@@ -164,7 +163,7 @@ export abstract class LRScheduler {
   }
 
   #moveTo(place: Place, links: readonly LRScheduler[], rates: readonly number[]): void {
-    for (const [i, group] of this.optimizer.paramGroups.entries()) {
+    for (const [i, group] of this.#groups().entries()) {
       group.initialLr ??= group.lr;
       group.lr = rates[i]!;
       setMomentum(group, this.course.momentum?.(place, i));
@@ -188,16 +187,9 @@ export abstract class LRScheduler {
     );
   }
 
-  /** Throws where groups have no rate, or options have entries for another number of groups. */
+  /** Throws where options have entries for another number of groups. */
   #rejectGroups(): void {
     const groups = this.optimizer.paramGroups;
-    for (const [i, { lr }] of groups.entries())
-      if (typeof lr !== "number")
-        throw new ArgumentError(
-          this.constructor.name,
-          `paramGroups[${i}].lr is ${shown(lr)}, expected a number`,
-          "an optimizer without learning rate, such as COCOB, needs no scheduler; others have lr in their groups",
-        );
     for (const [name, value] of Object.entries(this.course.lists ?? {}))
       if (Array.isArray(value) && value.length !== groups.length)
         throw new ArgumentError(

@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, milestones, nonNegative, optional } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `MultiStepLR`. */
@@ -22,7 +23,7 @@ export const multiStepDecay =
 
 /** Multiplies the learning rate by `gamma` at every milestone. */
 export class MultiStepLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: MultiStepLROptions) {
+  constructor(optimizer: Schedulable, options: MultiStepLROptions) {
     const checks = { milestones, gamma: optional(nonNegative) };
     super(optimizer, courseOf(checked("MultiStepLR", options, checks), multiStepDecay));
   }

@@ -1,6 +1,7 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { count } from "../checks.ts";
 import { checkedLambdas, type LambdaLROptions, type LrLambda } from "./lambda-lr.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { at } from "./per-group.ts";
 import { type Course, courseOf, type Place, type Schedule } from "./schedule.ts";
 
@@ -27,7 +28,7 @@ interface MultiplicativePlace extends Place {
 
 /** Multiplies the learning rate by a function of the epoch, at every step. */
 export class MultiplicativeLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: LambdaLROptions) {
+  constructor(optimizer: Schedulable, options: LambdaLROptions) {
     const { lrLambda } = checkedLambdas("MultiplicativeLR", options);
     const product = courseOf<{ lrLambda: LrLambda }, "lrLambda">({ lrLambda }, (own) => multiplied(own.lrLambda), [
       "lrLambda",

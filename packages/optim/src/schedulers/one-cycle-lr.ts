@@ -1,7 +1,8 @@
 import { ArgumentError } from "@descent/core";
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, flag, fraction, nonNegative, oneOf, optional, positive, positiveInteger } from "../checks.ts";
 import { ANNEAL, type AnnealStrategy } from "./anneal.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { at, type Listed, perGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
@@ -84,7 +85,7 @@ function totalStepsOf({ totalSteps, epochs, stepsPerEpoch }: OneCycleLROptions):
 
 /** Moves the learning rate up once, and then down to nearly nothing; and where there is one, momentum the other way. */
 export class OneCycleLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: OneCycleLROptions) {
+  constructor(optimizer: Schedulable, options: OneCycleLROptions) {
     const {
       cycleMomentum = true,
       baseMomentum = 0.85,

@@ -1,6 +1,7 @@
 import { ArgumentError } from "@descent/core";
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { shown } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import type { Place } from "./schedule.ts";
 
 /** Where a scheduler stands that is composed of others. */
@@ -11,7 +12,7 @@ export interface ComposedPlace extends Place {
 /** Schedulers of one optimizer that may become parts of another scheduler of it. Throws where one may not. */
 export function partsOf(
   op: string,
-  optimizer: AnyOptimizer,
+  optimizer: Schedulable,
   schedulers: readonly LRScheduler[],
   name = (k: number) => `schedulers[${k}]`,
 ): readonly LRScheduler[] {
@@ -36,7 +37,7 @@ export function partsOf(
 /** The same for those that go on without a metric. */
 export function partsWithoutMetric(
   op: string,
-  optimizer: AnyOptimizer,
+  optimizer: Schedulable,
   schedulers: readonly LRScheduler[],
 ): readonly LRScheduler[] {
   for (const [k, part] of partsOf(op, optimizer, schedulers).entries())

@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, nonNegative, optional, positiveInteger } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `PolynomialLR`. */
@@ -18,7 +19,7 @@ export const polynomialDecay =
 
 /** Lowers the learning rate to zero over `totalIters` steps, as a power of what is left of them. */
 export class PolynomialLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: PolynomialLROptions = {}) {
+  constructor(optimizer: Schedulable, options: PolynomialLROptions = {}) {
     const checks = { totalIters: optional(positiveInteger), power: optional(nonNegative) };
     super(optimizer, courseOf(checked("PolynomialLR", options, checks), polynomialDecay));
   }

@@ -1,6 +1,7 @@
 import { ArgumentError } from "@descent/core";
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { type Check, checked, count, nonNegative, oneOf, optional, shown } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { at, perGroup } from "./per-group.ts";
 import type { Course, Place } from "./schedule.ts";
 
@@ -92,7 +93,7 @@ const lessThanOne: Check = {
 
 /** Multiplies the learning rate by `factor` where a metric, given to `step()`, has stopped to improve. */
 export class ReduceLROnPlateau extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: ReduceLROnPlateauOptions = {}) {
+  constructor(optimizer: Schedulable, options: ReduceLROnPlateauOptions = {}) {
     const { minLr = 0, ...others } = checked("ReduceLROnPlateau", options, {
       mode: optional(oneOf("min", "max")),
       factor: optional(lessThanOne),

@@ -1,6 +1,7 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import type { Checks } from "../checks.ts";
 import { count, reject, shown } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { at, type Listed, type PerGroup } from "./per-group.ts";
 
 /** Learning rate at step `t` (0-based) of a group whose initial rate is `base`. Pure, so `t` is its whole checkpoint. */
@@ -62,7 +63,7 @@ export function courseOf<O extends object, K extends keyof O & string = never>(
 /** Follows schedules of your own. */
 export class ScheduleLR extends LRScheduler {
   /** `schedule` is one function for all groups, or one for each. */
-  constructor(optimizer: AnyOptimizer, schedule: PerGroup<Schedule>) {
+  constructor(optimizer: Schedulable, schedule: PerGroup<Schedule>) {
     const isRight = [schedule].flat().every((fn) => typeof fn === "function");
     reject("ScheduleLR", isRight ? [] : [`schedule is ${shown(schedule)}, expected a function or a list of functions`]);
     super(

@@ -1,6 +1,7 @@
 import { ArgumentError } from "@descent/core";
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, count, milestones as milestonesCheck } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { passed } from "./multi-step-lr.ts";
 import { type ComposedPlace, partsWithoutMetric } from "./parts.ts";
 import type { Course, Schedule } from "./schedule.ts";
@@ -25,7 +26,7 @@ export const sequential =
  * `MultiplicativeLR` and `SWALR` go on from the rate that they find there.
  */
 export class SequentialLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, schedulers: readonly LRScheduler[], options: SequentialLROptions) {
+  constructor(optimizer: Schedulable, schedulers: readonly LRScheduler[], options: SequentialLROptions) {
     const { milestones } = checked("SequentialLR", options, { milestones: milestonesCheck });
     const parts = partsWithoutMetric("SequentialLR", optimizer, schedulers);
     if (milestones.length !== parts.length - 1)

@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, nonNegative, optional, positiveInteger } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
 /** Options of `StepLR`. */
@@ -18,7 +19,7 @@ export const stepDecay =
 
 /** Multiplies the learning rate by `gamma` every `stepSize` steps. */
 export class StepLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: StepLROptions) {
+  constructor(optimizer: Schedulable, options: StepLROptions) {
     const checks = { stepSize: positiveInteger, gamma: optional(nonNegative) };
     super(optimizer, courseOf(checked("StepLR", options, checks), stepDecay));
   }

@@ -1,6 +1,7 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, count, nonNegative, oneOf, optional } from "../checks.ts";
 import { ANNEAL, type AnnealStrategy } from "./anneal.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { type Listed, perGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
 
@@ -25,7 +26,7 @@ export const swaAnnealing =
 
 /** Takes the learning rate to that of stochastic weight averaging, from what it is when its first step is made. */
 export class SWALR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: SWALROptions) {
+  constructor(optimizer: Schedulable, options: SWALROptions) {
     const course = courseOf<SwaAnnealingOptions, "swaLr">(
       checked<SWALROptions>("SWALR", options, {
         swaLr: perGroup(nonNegative),

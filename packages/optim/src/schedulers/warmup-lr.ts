@@ -1,5 +1,6 @@
+import type { Schedulable } from "../base/any-optimizer.ts";
 import { checked, count, oneOf, optional, positive, positiveFraction } from "../checks.ts";
-import { type AnyOptimizer, LRScheduler } from "./lr-scheduler.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
 import { partsOf } from "./parts.ts";
 import type { Course, Place, Schedule } from "./schedule.ts";
 
@@ -49,7 +50,7 @@ interface WarmupPlace extends Place {
  * other schedulers of the optimizer.
  */
 export class WarmupLR extends LRScheduler {
-  constructor(optimizer: AnyOptimizer, options: WarmupLROptions) {
+  constructor(optimizer: Schedulable, options: WarmupLROptions) {
     const { after, ...shape } = checked<WarmupLROptions>("WarmupLR", options, {
       steps: count,
       shape: optional(oneOf("linear", "polynomial", "exponential")),

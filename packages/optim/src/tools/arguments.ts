@@ -5,14 +5,6 @@ import { type Check, type Checks, checked, rejectNonObject, shown } from "../che
 /** What has a value that can be replaced. */
 export type Variable = Parameter | Buffer;
 
-/** What the tools need to know of an optimizer. */
-export interface Stepping {
-  readonly paramGroups: readonly { readonly params: readonly Parameter[] }[];
-  step(): unknown;
-  stepAsync(): Promise<unknown>;
-  zeroGrad(): void;
-}
-
 /** Options over their defaults, all of them checked. */
 export function settled<O extends object>(op: string, options: Partial<O>, defaults: O, checks: Checks<O>): O {
   rejectNonObject(op, options, checks);

@@ -26,6 +26,18 @@ const data = fc
   );
 
 describe("GradientAccumulator", () => {
+  test("an optimizer or a loss that is none is an error that says so, and changes nothing", () => {
+    const p = made();
+    expect(() => new GradientAccumulator([p] as never, { steps: 2 })).toThrow(
+      "GradientAccumulator: expected an optimizer, got [a tensor of shape [2]]; pass one, such as new SGD(…)",
+    );
+    const accumulator = new GradientAccumulator(new SGD([p]), { steps: 2 });
+    p.grad = tensor([1, 1]);
+    expect(() => accumulator.step(0.5 as never)).toThrow("GradientAccumulator.step: loss is 0.5, expected a tensor");
+    expect(p.grad).not.toBeNull();
+    expect(accumulator.pending).toBe(0);
+  });
+
   test("micro-batches of one size make the step of the one large batch, also where the last ones are missing", () => {
     fc.assert(
       fc.property(data, ({ steps, batches }) => {

@@ -1,7 +1,8 @@
-import { noGrad, peekGrad, replaceGrad, scope, type Tensor } from "@descent/core";
+import { noGrad, peekGrad, replaceGrad, scope, Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { optional, positiveInteger } from "../checks.ts";
-import { callable, type Stepping, settled } from "./arguments.ts";
+import { type AnyOptimizer, rejectNoOptimizer } from "../base/any-optimizer.ts";
+import { type Check, checked, optional, positiveInteger } from "../checks.ts";
+import { callable, settled } from "./arguments.ts";
 
 /** Options of `GradientAccumulator`. */
 export interface GradientAccumulatorOptions {
@@ -11,16 +12,19 @@ export interface GradientAccumulatorOptions {
   readonly beforeStep?: (() => void) | undefined;
 }
 
+const tensors: Check = { expected: "a tensor", test: (value) => value instanceof Tensor };
+
 /**
  * Makes one step of an optimizer from several micro-batches: where losses are means over batches of one size, the step is that of the
  * one large batch.
  */
 export class GradientAccumulator {
-  readonly #optimizer: Stepping;
+  readonly #optimizer: AnyOptimizer;
   readonly #options: GradientAccumulatorOptions;
   #pending = 0;
 
-  constructor(optimizer: Stepping, options: GradientAccumulatorOptions) {
+  constructor(optimizer: AnyOptimizer, options: GradientAccumulatorOptions) {
+    rejectNoOptimizer("GradientAccumulator", optimizer);
     this.#optimizer = optimizer;
     this.#options = settled<GradientAccumulatorOptions>("GradientAccumulator", options, options, {
       steps: positiveInteger,
@@ -63,6 +67,7 @@ export class GradientAccumulator {
 
   /** Adds the gradient of a loss, and tells whether it was the last one before a step. */
   #add(loss: Tensor): boolean {
+    checked("GradientAccumulator.step", { loss }, { loss: tensors });
     const { steps } = this.#options;
     if (this.#pending === 0) this.#optimizer.zeroGrad();
     scope(() => loss.div(steps).backward());

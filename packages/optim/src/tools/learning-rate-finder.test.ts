@@ -4,7 +4,7 @@ import "@descent/core/methods";
 import { countingBackend } from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, findLearningRate, findLearningRateAsync, SGD } from "../index.ts";
+import { Adam, COCOB, findLearningRate, findLearningRateAsync, SGD } from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
@@ -245,4 +245,18 @@ test("evaluate has to return the loss", () => {
   expect(() => findLearningRate(new SGD([p]), () => p.square())).toThrow(
     "findLearningRate: evaluate returned a tensor of shape [2]; return the loss, a tensor of one element",
   );
+});
+
+test("something else in the place of the optimizer or of evaluate is an error that says so, and changes nothing", () => {
+  const p = new Parameter(tensor([1]));
+  const evaluate = (): Tensor => p.square().sum();
+  expect(() => findLearningRate([p] as never, evaluate)).toThrow("findLearningRate: expected an optimizer, got [");
+  expect(() => findLearningRate(new SGD([p]), undefined as never)).toThrow(
+    "findLearningRate: evaluate is undefined, expected a function",
+  );
+  const cocob = new COCOB([p]);
+  expect(() => findLearningRate(cocob, evaluate)).toThrow(
+    "findLearningRate: paramGroups[0].lr is undefined, expected a number",
+  );
+  expect(cocob.paramGroups[0]).not.toHaveProperty("lr");
 });

@@ -1,14 +1,8 @@
 import { ArgumentError, type Buffer, type Parameter, Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { type Check, positive, reject, shown } from "../checks.ts";
-import { owned, type Stepping, settled, variablesIn } from "./arguments.ts";
-
-/** What the search needs to know of an optimizer. */
-interface Searched extends Stepping {
-  readonly paramGroups: readonly { readonly params: readonly Parameter[]; lr: number }[];
-  stateDict(): object;
-  loadStateDict(dict: never): void;
-}
+import { type AnyOptimizer, rejectNoOptimizer, rejectNoRates } from "../base/any-optimizer.ts";
+import { type Check, checked, positive, reject, shown } from "../checks.ts";
+import { callable, owned, settled, variablesIn } from "./arguments.ts";
 
 /** Options of `findLearningRate`. */
 export interface FindLearningRateOptions {
@@ -56,7 +50,7 @@ export interface LearningRateSuggestion {
  * gradients are forgotten.
  */
 export function findLearningRate(
-  optimizer: Searched,
+  optimizer: AnyOptimizer,
   evaluate: (step: number) => Tensor,
   options: FindLearningRateOptions = {},
 ): LearningRateCurve {
@@ -69,7 +63,7 @@ export function findLearningRate(
         next = search.next();
         continue;
       }
-      const loss = lossOf("findLearningRate", next.value);
+      const loss = lossIn("findLearningRate", next.value);
       next = search.next({ loss, value: loss.item() });
     }
     return next.value;
@@ -80,7 +74,7 @@ export function findLearningRate(
 
 /** `findLearningRate` on any backend, with an `evaluate` that may return a promise. */
 export async function findLearningRateAsync(
-  optimizer: Searched,
+  optimizer: AnyOptimizer,
   evaluate: (step: number) => Tensor | Promise<Tensor>,
   options: FindLearningRateOptions = {},
 ): Promise<LearningRateCurve> {
@@ -93,7 +87,7 @@ export async function findLearningRateAsync(
         next = search.next();
         continue;
       }
-      const loss = lossOf("findLearningRateAsync", await next.value);
+      const loss = lossIn("findLearningRateAsync", await next.value);
       next = search.next({ loss, value: (await loss.data())[0]! });
     }
     return next.value;
@@ -114,10 +108,13 @@ interface Read {
 /** The search itself, which leaves it to others to read losses and to make steps. Whatever ends it, it restores what it has changed. */
 function* searching<L>(
   op: string,
-  optimizer: Searched,
+  optimizer: AnyOptimizer,
   evaluate: (step: number) => L,
   given: FindLearningRateOptions,
 ): Generator<L | typeof STEP, LearningRateCurve, Read | undefined> {
+  rejectNoOptimizer(op, optimizer);
+  rejectNoRates(op, optimizer.paramGroups);
+  checked(op, { evaluate }, { evaluate: callable });
   const options = settled(op, given, DEFAULTS, CHECKS);
   const { startLr, endLr, steps, smoothing, divergence, restore } = options;
   if (endLr <= startLr) reject(op, [`endLr is ${endLr}, expected more than startLr ${startLr}`]);
@@ -152,7 +149,7 @@ function* searching<L>(
   } finally {
     for (const [i, variable] of variables.entries()) variable.assign(values[i]!);
     optimizer.zeroGrad();
-    optimizer.loadStateDict(state as never);
+    optimizer.loadStateDict(state);
     disposeAll([values, state]);
   }
 }
@@ -194,7 +191,7 @@ function suggest(lrs: readonly number[], smoothed: readonly number[]): LearningR
   return { steepest, minimumOverTen: lowest === undefined ? null : lowest / 10 };
 }
 
-function lossOf(op: string, loss: unknown): Tensor {
+function lossIn(op: string, loss: unknown): Tensor {
   if (loss instanceof Tensor && loss.numel() === 1) return loss;
   throw new ArgumentError(op, `evaluate returned ${shown(loss)}`, "return the loss, a tensor of one element");
 }
