@@ -92,7 +92,7 @@ export function checked<O extends object>(op: string, options: O, checks: Checks
 
 /** Throws where something else stands in the place of options, such as a bare learning rate. */
 export function rejectNonObject(op: string, options: unknown, checks: object): void {
-  if (typeof options !== "object" || options === null)
+  if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new ArgumentError(op, `expected options { ${Object.keys(checks).join(", ")} }, got ${shown(options)}`);
 }
 
@@ -113,6 +113,7 @@ export const BACKWARD_CLOSURE = "pass a function that computes the loss, calls b
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
+  if (value instanceof Promise) return "a promise";
   if (value instanceof Tensor) return `a tensor of shape [${value.shape.join(",")}]`;
   if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
   return typeof value === "object" && value !== null ? "an object" : String(value);

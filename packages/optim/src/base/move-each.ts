@@ -2,13 +2,13 @@ import {
   detach,
   type ElementwiseProgram,
   elementwiseProgram,
-  enableGrad,
   noGrad,
   type Parameter,
   peekGrad,
   scope,
   Tensor,
 } from "@descent/core";
+import { lossOf } from "./any-optimizer.ts";
 import { type Elements, type Elementwise, ProgramWriter, Value } from "./elements.ts";
 import type { Reading } from "./move-together.ts";
 import type { ParamGroup } from "./param-groups.ts";
@@ -54,7 +54,7 @@ export class EachMover<H extends object, S extends State<S>> {
    * memory of the device fails before anything has moved.
    */
   *move(groups: readonly ParamGroup<H>[], closure: (() => Tensor) | undefined): Reading<Tensor | undefined> {
-    const loss = closure && enableGrad(closure);
+    const loss = closure && lossOf(`${this.#rule.name}.step`, closure);
     noGrad(() => this.#move(groups));
     return loss;
   }

@@ -8,11 +8,11 @@ import {
   type Parameter,
   peekGrad,
   setRngState,
-  Tensor,
+  type Tensor,
   Workspace,
   zerosLike,
 } from "@descent/core";
-import { shown } from "../checks.ts";
+import { lossOf } from "./any-optimizer.ts";
 import type { Evaluate, Evaluation, JointRule, Member } from "./joint-rule.ts";
 import type { ParamGroup } from "./param-groups.ts";
 import { mapTensors, type State } from "./rule.ts";
@@ -40,7 +40,7 @@ export class JointMover<H extends object, S extends State<S>, C extends State<C>
     const start = new Workspace();
     const workspace = new Workspace();
     const segment = <T>(fn: () => T, where = workspace): T => where.run(() => noGrad(fn));
-    let first = rule.closure === undefined && closure !== undefined ? enableGrad(closure) : undefined;
+    let first = rule.closure === undefined && closure !== undefined ? lossOf(`${rule.name}.step`, closure) : undefined;
     const moving = groups.filter((hyper) => !rule.still?.(hyper));
     const owners = moving.flatMap((hyper) => hyper.params.map((parameter) => ({ parameter, hyper })));
     const movers = rule.closure === undefined ? owners.filter(({ parameter }) => peekGrad(parameter) !== null) : owners;
@@ -123,7 +123,11 @@ class Evaluator {
     for (const parameter of this.#parameters) parameter.grad = null;
     const loss = this.#replayed(() => this.#loss());
     if (this.#parameters.some((parameter) => peekGrad(parameter) !== null))
-      throw this.#error("the closure called backward()", "return the loss only: the step needs its gradients once");
+      throw new ArgumentError(
+        `${this.#rule.name}.step`,
+        "the closure called backward()",
+        "return the loss only: the step needs its gradients once",
+      );
     enableGrad(() => loss.backward());
     return loss;
   }
@@ -144,13 +148,7 @@ class Evaluator {
   }
 
   #loss(mode = enableGrad): Tensor {
-    const loss: unknown = mode(this.#closure!);
-    if (loss instanceof Tensor && loss.numel() === 1) return loss;
-    throw this.#error(`the closure returned ${shown(loss)}`, "return the loss, a tensor with one element");
-  }
-
-  #error(problem: string, remedy: string): ArgumentError {
-    return new ArgumentError(`${this.#rule.name}.step`, problem, remedy);
+    return lossOf(`${this.#rule.name}.step`, this.#closure!, mode);
   }
 }
 

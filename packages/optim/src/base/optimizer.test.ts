@@ -12,7 +12,20 @@ import {
 import "@descent/core/methods";
 import { countingBackend } from "@descent/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, AdamW, nonNegative, Optimizer, type Params, type Rule, SGD, type SGDHyper } from "../index.ts";
+import {
+  Adam,
+  AdamW,
+  LBFGS,
+  nonNegative,
+  Optimizer,
+  type Params,
+  Prodigy,
+  type Rule,
+  SAM,
+  SGD,
+  type SGDHyper,
+  SLS,
+} from "../index.ts";
 
 beforeEach(() => setBackend(cpu()));
 
@@ -127,15 +140,15 @@ describe("rejects", () => {
       () => repeated((p) => [{ params: p }, { params: [p] }]),
     ],
     [
-      "SGD: item 1 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)",
+      "SGD: item 1 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or groups { params, … }; new Parameter(tensor) makes one",
       () => new SGD([a(), tensor([1], { requiresGrad: true }) as Parameter]),
     ],
     [
-      "SGD: item 0 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)",
+      "SGD: item 0 of the parameters is a tensor of shape [1], not a Parameter; pass module.parameters(), or groups { params, … }; new Parameter(tensor) makes one",
       () => new SGD([{ params: [new Buffer(tensor([1])) as never] }]),
     ],
     [
-      'SGD: item 0 of the parameters is ["weight", a tensor of shape [2]], not a Parameter; pass module.parameters(), or make one with new Parameter(tensor)',
+      'SGD: item 0 of the parameters is ["weight", a tensor of shape [2]], not a Parameter; pass module.parameters(), or groups { params, … }; new Parameter(tensor) makes one',
       () => new SGD([["weight", a()] as never]),
     ],
     [
@@ -256,11 +269,20 @@ describe("step", () => {
     expect(optimizer.step()).toBeUndefined();
   });
 
-  test("rejects a closure that returns a promise", () => {
+  test.each<[string, unknown]>([
+    ["a promise", (async () => 1)()],
+    ["1", 1],
+    ["undefined", undefined],
+    ["a tensor of shape [2]", [1, 2]],
+  ])("rejects a closure that returns %s", (shown, returned) => {
     const p = graded(1);
-    expect(() => new SGD([p]).step((async () => tensor(1)) as never)).toThrow(
-      "enableGrad: the function returned a promise",
-    );
+    const loss = Array.isArray(returned) ? tensor(returned) : returned;
+    const problem = (name: string): string =>
+      `${name}.step: the closure returned ${shown}; return the loss, a tensor with one element`;
+    for (const optimizer of [new SGD([p]), new Prodigy([p]), new LBFGS([p]), new SAM(new SGD([p]))])
+      expect(() => optimizer.step(() => loss as Tensor)).toThrow(problem(optimizer.constructor.name));
+    p.grad = null;
+    expect(() => new SLS([p]).step(() => loss as Tensor)).toThrow(problem("SLS"));
     expect(numbers(p)).toEqual([1]);
   });
 

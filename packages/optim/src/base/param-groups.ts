@@ -55,7 +55,7 @@ export function groupOf<H extends object, S extends State<S>>(
       throw new ArgumentError(
         rule.name,
         `item ${i} of the parameters is ${shown(parameter)}, not a Parameter`,
-        "pass module.parameters(), or make one with new Parameter(tensor)",
+        "pass module.parameters(), or groups { params, … }; new Parameter(tensor) makes one",
       );
   for (const [i, parameter] of (parameters as Parameter[]).entries()) {
     const problem = rule.accepts?.(parameter) ?? null;
