@@ -25,21 +25,26 @@ export const positive = number("a number > 0", (value) => value > 0 && value < N
 export const count = number("an integer ≥ 0", (value) => Number.isInteger(value) && value >= 0);
 /** 1, 2, 3, … */
 export const positiveInteger = number("an integer ≥ 1", (value) => Number.isInteger(value) && value >= 1);
+/** 2, 3, … */
+export const atLeastTwo = number("an integer ≥ 2", (value) => Number.isInteger(value) && value >= 2);
 /** Zero to one. */
 export const fraction = number("a number in [0, 1]", (value) => value >= 0 && value <= 1);
 /** More than zero, to one. */
 export const positiveFraction = number("a number in (0, 1]", (value) => value > 0 && value <= 1);
 /** Between zero and one. */
 export const properFraction = number("a number in (0, 1)", (value) => value > 0 && value < 1);
+/** One or more, `Infinity` too. */
+export const atLeastOne = number("a number ≥ 1", (value) => value >= 1);
 /** `true` or `false`. */
 export const flag: Check = { expected: "true or false", test: (value) => typeof value === "boolean" };
+/** A function. */
+export const callable: Check = { expected: "a function", test: (value) => typeof value === "function" };
 /** The decay rate of a moving average. */
 export const decayRate = number("a number in [0, 1)", (value) => value >= 0 && value < 1);
 /** The decay rates of two moving averages. */
 export const betas: Check = {
   expected: "two numbers in [0, 1)",
-  test: (value) =>
-    Array.isArray(value) && value.length === 2 && value.every((b) => typeof b === "number" && b >= 0 && b < 1),
+  test: (value) => Array.isArray(value) && value.length === 2 && value.every(decayRate.test),
 };
 /** Steps at which something happens. */
 export const milestones: Check = {

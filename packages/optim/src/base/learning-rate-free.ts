@@ -1,5 +1,5 @@
 import { ArgumentError, type Tensor } from "@descent/core";
-import { type Check, nonNegative, positive } from "../checks.ts";
+import { atLeastOne, nonNegative, positive } from "../checks.ts";
 import { type Member, numbers, type Outcome, type Steps } from "./joint-rule.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { State } from "./rule.ts";
@@ -14,12 +14,10 @@ export interface DistanceHyper {
   readonly growthRate: number;
 }
 
-const growth: Check = { expected: "a number ≥ 1", test: (x) => typeof x === "number" && x >= 1 };
-
 /** @internal */
 export const DISTANCE_DEFAULTS: DistanceHyper = { lr: 1, d0: 1e-6, growthRate: Number.POSITIVE_INFINITY };
 /** @internal */
-export const DISTANCE_CHECKS = { lr: nonNegative, d0: positive, growthRate: growth };
+export const DISTANCE_CHECKS = { lr: nonNegative, d0: positive, growthRate: atLeastOne };
 
 /** An optimizer without a learning rate to tune. It reads a few sums in every step. */
 export class DistanceOptimizer<

@@ -2,7 +2,7 @@ import { type Tensor, zeros } from "@descent/core";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
 import { averaged, decayed, type Rule } from "../base/rule.ts";
-import { type Check, flag, nonNegative } from "../checks.ts";
+import { atLeastOne, type Check, flag, nonNegative } from "../checks.ts";
 
 /** Options of Adafactor. */
 export interface AdafactorHyper {
@@ -28,7 +28,6 @@ export interface AdafactorState {
 }
 
 const notPositive: Check = { expected: "a number ≤ 0", test: (x) => typeof x === "number" && x <= 0 };
-const atLeastOne: Check = { expected: "a number ≥ 1", test: (x) => typeof x === "number" && x >= 1 };
 const twoEps: Check = {
   expected: "[a number ≥ 0 or null, a number ≥ 0]",
   test: (x) =>

@@ -2,7 +2,7 @@ import { detach } from "@descent/core";
 import { Optimizer } from "../base/optimizer.ts";
 import type { Params } from "../base/param-groups.ts";
 import { type PointwiseRule, penalized } from "../base/rule.ts";
-import { type Check, nonNegative } from "../checks.ts";
+import { nonNegative, properFraction } from "../checks.ts";
 import {
   modesOf,
   moved,
@@ -22,17 +22,12 @@ export interface SGDScheduleFreeHyper extends ScheduleFreeHyper {
   readonly weightDecay: number;
 }
 
-const inside: Check = {
-  expected: "a number in (0, 1)",
-  test: (value) => typeof value === "number" && value > 0 && value < 1,
-};
-
 /** Gradients at a mean of steps and their average, in place of a schedule (Defazio et al. 2024, equations 1 to 3). */
 export const sgdScheduleFreeRule: PointwiseRule<SGDScheduleFreeHyper, ScheduleFreeState> = {
   name: "SGDScheduleFree",
   pointwise: true,
   defaults: { lr: 1, momentum: 0.9, weightDecay: 0, warmupSteps: 0, r: 0, weightLrPower: 2 },
-  checks: { ...SCHEDULE_FREE_CHECKS, momentum: inside, weightDecay: nonNegative },
+  checks: { ...SCHEDULE_FREE_CHECKS, momentum: properFraction, weightDecay: nonNegative },
   init: (p) => ({ z: detach(p), weightSum: 0, lrMax: 0 }),
   modes: modesOf(({ momentum }) => momentum),
   update(p, g, state, hyper, t) {

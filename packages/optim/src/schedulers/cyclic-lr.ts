@@ -1,5 +1,5 @@
 import type { Schedulable } from "../base/any-optimizer.ts";
-import { type Check, checked, finite, flag, fraction, nonNegative, oneOf, optional, positive } from "../checks.ts";
+import { callable, checked, finite, flag, fraction, nonNegative, oneOf, optional, positive } from "../checks.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import { at, type Listed, perGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
@@ -62,8 +62,6 @@ export const cyclic =
     const height = scaleFn?.(scaleMode === "cycle" ? cycle : t) ?? HEIGHT[mode](cycle, t, gamma);
     return baseLr + (maxLr - baseLr) * part * height;
   };
-
-const callable: Check = { expected: "a function", test: (value) => typeof value === "function" };
 
 /** Moves the learning rate between two bounds, up and down, and where there is one, momentum the other way. */
 export class CyclicLR extends LRScheduler {

@@ -1,5 +1,5 @@
 import type { Schedulable } from "../base/any-optimizer.ts";
-import { type Check, checked } from "../checks.ts";
+import { type Check, callable, checked } from "../checks.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { PerGroup } from "./per-group.ts";
 import { courseOf, type Schedule } from "./schedule.ts";
@@ -15,7 +15,7 @@ export interface LambdaLROptions {
 
 const lambdas: Check = {
   expected: "a function or a list of functions",
-  test: (value) => [value].flat().every((fn) => typeof fn === "function"),
+  test: (value) => [value].flat().every(callable.test),
 };
 
 /** @internal */

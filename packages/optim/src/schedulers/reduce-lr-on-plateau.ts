@@ -1,6 +1,6 @@
 import { ArgumentError } from "@descent/core";
 import type { Schedulable } from "../base/any-optimizer.ts";
-import { type Check, checked, count, nonNegative, oneOf, optional, shown } from "../checks.ts";
+import { checked, count, decayRate, nonNegative, oneOf, optional, shown } from "../checks.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import { at, perGroup } from "./per-group.ts";
 import type { Course, Place } from "./schedule.ts";
@@ -86,17 +86,12 @@ export function reduced(
   return rate;
 }
 
-const lessThanOne: Check = {
-  expected: "a number in [0, 1)",
-  test: (value) => typeof value === "number" && value >= 0 && value < 1,
-};
-
 /** Multiplies the learning rate by `factor` where a metric, given to `step()`, has stopped to improve. */
 export class ReduceLROnPlateau extends LRScheduler {
   constructor(optimizer: Schedulable, options: ReduceLROnPlateauOptions = {}) {
     const { minLr = 0, ...others } = checked("ReduceLROnPlateau", options, {
       mode: optional(oneOf("min", "max")),
-      factor: optional(lessThanOne),
+      factor: optional(decayRate),
       patience: optional(count),
       threshold: optional(nonNegative),
       thresholdMode: optional(oneOf("rel", "abs")),

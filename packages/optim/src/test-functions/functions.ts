@@ -1,5 +1,4 @@
-import { checked, positiveInteger } from "../checks.ts";
-import { atLeastTwo } from "./quadratic.ts";
+import { atLeastTwo, checked, positiveInteger } from "../checks.ts";
 import { everywhere, inPlane, inSpace, type TestFunction } from "./test-function.ts";
 
 // Definitions, domains and minima are those of Jamil & Yang 2013, "A literature survey of benchmark functions for global optimization problems".

@@ -1,6 +1,6 @@
 import { linspace, meshgrid, noGrad, scope, stack, type Tensor } from "@descent/core";
+import { atLeastTwo } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
-import { atLeastTwo } from "./quadratic.ts";
 import type { TestFunction } from "./test-function.ts";
 
 /** Options of `evaluateOnGrid`. */

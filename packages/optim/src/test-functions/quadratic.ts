@@ -1,5 +1,5 @@
 import { Generator, standardNormal, tensor } from "@descent/core";
-import { type Check, count, optional } from "../checks.ts";
+import { atLeastTwo, type Check, count, optional } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 import { everywhere, inSpace, type TestFunction } from "./test-function.ts";
 
@@ -13,11 +13,6 @@ export interface QuadraticOptions {
   readonly seed?: number | undefined;
 }
 
-/** 2, 3, 4, … */
-export const atLeastTwo: Check = {
-  expected: "an integer ≥ 2",
-  test: (value) => Number.isInteger(value) && (value as number) >= 2,
-};
 const atLeastOne: Check = {
   expected: "a number ≥ 1",
   test: (value) => Number.isFinite(value) && (value as number) >= 1,

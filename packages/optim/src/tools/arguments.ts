@@ -1,6 +1,6 @@
 import { ArgumentError, type Buffer, detach, keep, type Parameter, Tensor } from "@descent/core";
 import { listed, withDefaults } from "../base/param-groups.ts";
-import { type Check, type Checks, checked, rejectNonObject, shown } from "../checks.ts";
+import { type Checks, checked, rejectNonObject, shown } from "../checks.ts";
 
 /** What has a value that can be replaced. */
 export type Variable = Parameter | Buffer;
@@ -31,6 +31,3 @@ export function variablesIn(op: string, variables: Iterable<Variable>): Variable
 
 /** The present value, kept until it is disposed. */
 export const owned = (x: Tensor): Tensor => keep(detach(x));
-
-/** A function. */
-export const callable: Check = { expected: "a function", test: (value) => typeof value === "function" };

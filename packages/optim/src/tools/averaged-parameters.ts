@@ -1,7 +1,7 @@
 import { ArgumentError, detach, isFloat, lerp, noGrad, StateDictError, scope, show, Tensor } from "@descent/core";
 import "@descent/core/methods";
-import { type Check, checked, count, flag, shown } from "../checks.ts";
-import { callable, owned, settled, type Variable, variablesIn } from "./arguments.ts";
+import { callable, checked, count, flag, fraction, shown } from "../checks.ts";
+import { owned, settled, type Variable, variablesIn } from "./arguments.ts";
 
 /** The average after one more value `p`, where `n ≥ 1` values are in `average` already. */
 export type AvgFn = (average: Tensor, p: Tensor, n: number) => Tensor;
@@ -17,15 +17,10 @@ export interface EmaOptions {
 
 /** An exponential moving average, `decay · average + (1 − decay) · p`. The default decay is 0.999. */
 export function getEmaAvgFn(decay = 0.999, options: EmaOptions = {}): AvgFn {
-  checked("getEmaAvgFn", { decay }, { decay: share });
+  checked("getEmaAvgFn", { decay }, { decay: fraction });
   const { warmup } = settled<Required<EmaOptions>>("getEmaAvgFn", options, { warmup: false }, { warmup: flag });
   return (average, p, n) => lerp(average, p, 1 - (warmup ? Math.min(decay, (1 + n) / (10 + n)) : decay));
 }
-
-const share: Check = {
-  expected: "a number in [0, 1]",
-  test: (value) => typeof value === "number" && value >= 0 && value <= 1,
-};
 
 /** Options of `AveragedParameters`. */
 export interface AveragedParametersOptions {

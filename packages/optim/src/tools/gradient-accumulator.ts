@@ -1,8 +1,8 @@
 import { noGrad, peekGrad, replaceGrad, scope, Tensor } from "@descent/core";
 import "@descent/core/methods";
 import { type AnyOptimizer, rejectNoOptimizer } from "../base/any-optimizer.ts";
-import { type Check, checked, optional, positiveInteger } from "../checks.ts";
-import { callable, settled } from "./arguments.ts";
+import { type Check, callable, checked, optional, positiveInteger } from "../checks.ts";
+import { settled } from "./arguments.ts";
 
 /** Options of `GradientAccumulator`. */
 export interface GradientAccumulatorOptions {

@@ -12,8 +12,8 @@ import {
 } from "@descent/core";
 import "@descent/core/methods";
 import { listed } from "../base/param-groups.ts";
-import { nonNegative, optional, shown } from "../checks.ts";
-import { callable, owned, settled } from "./arguments.ts";
+import { callable, nonNegative, optional, shown } from "../checks.ts";
+import { owned, settled } from "./arguments.ts";
 import { GradientReport, type GradientStatistics, type GradientThresholds } from "./gradient-report.ts";
 
 /** Options of `gradientStatistics`. */

@@ -1,8 +1,8 @@
 import { ArgumentError, type Buffer, type Parameter, Tensor } from "@descent/core";
 import "@descent/core/methods";
 import { type AnyOptimizer, rejectNoOptimizer, rejectNoRates } from "../base/any-optimizer.ts";
-import { type Check, checked, positive, reject, shown } from "../checks.ts";
-import { callable, owned, settled, variablesIn } from "./arguments.ts";
+import { atLeastTwo, callable, checked, decayRate, oneOf, positive, reject, shown } from "../checks.ts";
+import { owned, settled, variablesIn } from "./arguments.ts";
 
 /** Options of `findLearningRate`. */
 export interface FindLearningRateOptions {
@@ -154,10 +154,6 @@ function* searching<L>(
   }
 }
 
-const atLeastTwo: Check = {
-  expected: "an integer ≥ 2",
-  test: (value) => Number.isInteger(value) && (value as number) >= 2,
-};
 const DEFAULTS: Required<FindLearningRateOptions> = {
   startLr: 1e-7,
   endLr: 10,
@@ -171,8 +167,8 @@ const CHECKS = {
   startLr: positive,
   endLr: positive,
   steps: atLeastTwo,
-  mode: { expected: '"exponential" or "linear"', test: (x: unknown) => x === "exponential" || x === "linear" },
-  smoothing: { expected: "a number in [0, 1)", test: (x: unknown) => typeof x === "number" && x >= 0 && x < 1 },
+  mode: oneOf("exponential", "linear"),
+  smoothing: decayRate,
   divergence: { expected: "a number > 1", test: (x: unknown) => typeof x === "number" && x > 1 },
   restore: { expected: "an iterable of parameters and buffers", test: (x: unknown) => x instanceof Object },
 };
