@@ -25,7 +25,7 @@ export interface LookaheadStateDict<D> {
 /**
  * Lookahead (Zhang et al. 2019, algorithm 1) around any optimizer: every `k` steps, `φ ← φ + α (θ − φ)` and `θ ← φ`.
  *
- * The slow weights `φ` begin where the parameters are before their first step. The state of the base stays as it is when they move.
+ * The slow weights `φ` begin every round where the parameters are. The state of the base stays as it is when they move.
  */
 export class Lookahead<B extends AnyOptimizer> extends Wrapper<B> {
   readonly #k: number;
@@ -80,7 +80,8 @@ export class Lookahead<B extends AnyOptimizer> extends Wrapper<B> {
   }
 
   protected override before(): void {
-    for (const p of this.#parameters()) if (!this.#slow.has(p)) this.#setSlow(p, p);
+    // At the start of a round the slow weights are the weights, also of what has been loaded since the last one.
+    for (const p of this.#parameters()) if (this.#counter === 0 || !this.#slow.has(p)) this.#setSlow(p, p);
   }
 
   protected override after(): void {

@@ -225,6 +225,22 @@ describe("Lookahead", () => {
     expect([p, q].map(numbers)).toEqual([[1], [9]]);
   });
 
+  test("a step that fails, and weights that are loaded between rounds, leave no slow weights behind", () => {
+    const p = new Parameter(tensor([1]));
+    const optimizer = new Lookahead(new SGD([p], { lr: 1 }), { k: 1, alpha: 0.5 });
+    expect(() =>
+      optimizer.step(() => {
+        throw new Error("no loss");
+      }),
+    ).toThrow("no loss");
+    for (const start of [8, -8]) {
+      p.assign(tensor([start]));
+      p.grad = tensor([2]);
+      optimizer.step();
+      expect(p.item()).toBe(start - 1);
+    }
+  });
+
   test("rejects a state that does not fit, and changes nothing", () => {
     const parameters = parametersOf([
       [1, 2, 3],
