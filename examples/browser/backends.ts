@@ -20,8 +20,12 @@ export const openBackend = async (name: BackendName): Promise<AnyBackend> => OPE
 export const whyNot = (name: BackendName): Promise<string | null> =>
   openBackend(name).then(
     () => null,
-    (error) => (error instanceof TensorError ? error.problem : String(error)),
+    (error) => (error instanceof TensorError ? firstReason(error.problem) : String(error)),
   );
+
+/** The first sentence about the only mode that was tried; gpu.js goes on with advice for programmers. */
+const firstReason = (problem: string): string =>
+  problem.replace(/^no device could be opened \(\w+: (.*)\)$/s, "$1").split(/\.\s/)[0]!;
 
 /** How many shaders a backend has launched. */
 export const launchesOf = (backend: AnyBackend): number => ("describe" in backend ? backend.describe().launches : 0);

@@ -59,7 +59,7 @@ export class SettingsForm {
     radio.disabled = true;
     const note = radio.parentElement!.querySelector("small")!;
     note.className = "problem";
-    note.textContent = `Not here: ${problem}. It needs ${BACKENDS[backend].needs}.`;
+    note.textContent = `Not here: ${problem.replace(/\.$/, "")}. It needs ${BACKENDS[backend].needs}.`;
   }
 
   /** What can be pressed and changed in a state; the learning rate always can. */

@@ -1,6 +1,6 @@
 import { cpu } from "@descent/backend-cpu";
 import { wasm } from "@descent/backend-wasm";
-import { type Backend, manualSeed, mseLoss, Parameter, randint, randn, setBackend, type Tensor } from "@descent/core";
+import { type Backend, manualSeed, randint, randn, setBackend, type Tensor } from "@descent/core";
 import "@descent/core/methods";
 import { CrossEntropyLoss, type Sequential } from "@descent/nn";
 import * as optim from "@descent/optim";
