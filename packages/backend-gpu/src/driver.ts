@@ -76,14 +76,14 @@ class HostArray implements DeviceArray {
   delete(): void {}
 }
 
-/** A driver over an instance of gpu.js. */
-export function driverOf(library: GpuJs, mode: Mode, open: OpenDevice): Driver {
+/** A driver over an instance of gpu.js, whose device is looked at when there is a kernel. */
+export function driverOf(library: GpuJs, mode: Mode, open: () => OpenDevice): Driver {
   const create = (source: string, argumentTypes: KernelSettings["argumentTypes"]): CompiledKernel =>
     library.createKernel(source, { ...SETTINGS, argumentTypes });
   // The only kernel that is given arrays of the host: one of WebGL2 cannot take a texture after an array.
   const copy = create("function(x) { return x[this.thread.x]; }", ["Input"]);
   return {
-    ...open,
+    ...open(),
     mode,
     upload: (values) => call(copy, mode, values.length, [input(values, [values.length])]),
     compile(shader) {

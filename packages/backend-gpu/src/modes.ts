@@ -40,7 +40,8 @@ async function open(mode: Mode): Promise<Driver> {
   if (!IS_THERE[mode]()) throw new Error(MISSING[mode]);
   const webGpu = mode === "webgpu" ? await openWebGpu() : null;
   const library = new GPU({ mode });
-  const driver = driverOf(library, mode, webGpu ?? openGl(library.context));
+  // There is no context of GL before the first kernel.
+  const driver = driverOf(library, mode, () => webGpu ?? openGl(library.context));
   // Asked for a mode that fails, gpu.js takes another one. A first launch shows.
   const probe = await driver.upload(Float32Array.of(1));
   probe.delete();
