@@ -46,7 +46,11 @@ describe("the page", () => {
   test.each([
     ["wasm", "images=512&steps=40&tests=40", /WebAssembly.*Threads[1-9]/],
     ["webgpu", "images=8&batchSize=8&steps=5&tests=8", /webgpu.*Launches per step[1-9].*On the hostnothing/],
-    ["webgl2", "images=8&batchSize=8&steps=5&tests=8", /webgl2.*Launches per step[1-9].*On the hostnothing/],
+    [
+      "webgl2",
+      "images=8&batchSize=8&steps=5&tests=8",
+      /webgl2AdapterANGLE.*SwiftShader.*Launches per step[1-9].*On the hostnothing/,
+    ],
     ["cpu", "images=8&batchSize=8&steps=5&tests=8", /plain TypeScript/],
   ])("trains on %s, and shows how it reads", async (backend, query, facts) => {
     await open(`backend=${backend}&optimizer=adam&lr=0.003&${query}`);
