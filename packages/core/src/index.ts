@@ -113,7 +113,14 @@ export {
 } from "./ops/movement.ts";
 export { argwhere, type NonzeroOptions, nonzero } from "./ops/nonzero.ts";
 export { type NormOrder, norm } from "./ops/norm.ts";
-export { batchNorm, layerNorm, type Normalized, rmsNorm } from "./ops/normalization.ts";
+export {
+  batchNorm,
+  layerNorm,
+  type NormAttrs,
+  type Normalized,
+  type NormGradAttrs,
+  rmsNorm,
+} from "./ops/normalization.ts";
 export { type PadMode, type PadOptions, pad } from "./ops/pad.ts";
 export { type AvgWindow, avgPool2d, maxPool2d } from "./ops/pool.ts";
 export { avgPool, maxPool, maxPoolIndices } from "./ops/pooling.ts";

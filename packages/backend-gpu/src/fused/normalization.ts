@@ -1,20 +1,9 @@
-import { reducedShape, type Shape } from "@descent/core";
+import { type NormAttrs, type NormGradAttrs, reducedShape, type Shape } from "@descent/core";
 import type { Device, GpuArray } from "../device.ts";
 import { type GpuOperand, type Source, stretched } from "../kernels/kernel.ts";
 import { map } from "../kernels/map.ts";
 import { reduceAxes } from "../kernels/reduce.ts";
 import type { FusedKernel, FusedKernels } from "./fused.ts";
-
-interface NormAttrs {
-  readonly axes: readonly number[];
-  /** The shape of weight and bias beside `x`. */
-  readonly affine: Shape;
-  readonly eps: number;
-}
-
-interface NormGradAttrs extends NormAttrs {
-  readonly needs: readonly boolean[];
-}
 
 /** Batch and layer normalisation: the statistics of the lines, and then the result, in a few launches. */
 export const normalization = (device: Device): FusedKernels => ({

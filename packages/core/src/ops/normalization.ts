@@ -11,7 +11,8 @@ import { unbroadcast } from "./sum.ts";
 
 type Affine = [x: Tensor, weight: Tensor | null, bias: Tensor | null];
 
-interface NormAttrs {
+/** How `batchNorm` and `layerNorm` normalise. */
+export interface NormAttrs {
   /** The axes over which mean and variance are taken. */
   readonly axes: readonly number[];
   /** The shape of weight and bias beside `x`. */
@@ -19,7 +20,8 @@ interface NormAttrs {
   readonly eps: number;
 }
 
-interface NormGradAttrs extends NormAttrs {
+/** The same of their gradients. */
+export interface NormGradAttrs extends NormAttrs {
   /** Which of the gradients of `x`, weight and bias are wanted: these are the outputs, in this order. */
   readonly needs: readonly boolean[];
 }

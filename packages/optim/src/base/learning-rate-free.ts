@@ -46,6 +46,10 @@ export function commonLr<H extends { readonly lr: number }, S>(name: string, mem
   );
 }
 
+/** @internal What makes the steps of averages that began at zero as long as Adam's, in step `t`. */
+export const biasCorrection = ([b1, b2]: readonly [number, number], t: number): number =>
+  Math.sqrt(1 - b2 ** t) / (1 - b1 ** t);
+
 /** @internal What a step comes to that changes states alone. */
 export const unmoved = <S, C>(
   members: readonly Member<object, S>[],

@@ -1,5 +1,4 @@
 import {
-  detach,
   type ElementwiseProgram,
   elementwiseProgram,
   noGrad,
@@ -12,7 +11,7 @@ import { lossOf } from "./any-optimizer.ts";
 import { type Elements, type Elementwise, ProgramWriter, Value } from "./elements.ts";
 import type { Reading } from "./move-together.ts";
 import type { ParamGroup } from "./param-groups.ts";
-import { mapTensors, type PointwiseRule, type Rule, type State, type StateValue } from "./rule.ts";
+import { owned, type PointwiseRule, type Rule, type State, type StateValue } from "./rule.ts";
 import type { Slots } from "./slots.ts";
 
 type Symbols = Readonly<Record<string, Elements | StateValue>>;
@@ -37,8 +36,8 @@ const UNCHANGED = new Output(-1);
 export class EachMover<H extends object, S extends State<S>> {
   readonly #rule: Rule<H, S> | PointwiseRule<H, S>;
   readonly #slots: Slots<S>;
-  /** The last plan of every group of options. */
-  readonly #plans = new WeakMap<H, Plan<H>>();
+  /** The last program of every group of options. */
+  readonly #programs = new WeakMap<H, ElementwiseProgram>();
   /** The plan of the step that is being made. */
   #plan: Plan<H> | null = null;
 
@@ -78,7 +77,7 @@ export class EachMover<H extends object, S extends State<S>> {
       const { p, state } =
         "pointwise" in this.#rule
           ? this.#run(this.#rule, parameter, g, before, hyper, step)
-          : aliased(this.#rule.update(parameter, g, before, hyper, step), slot?.state);
+          : owned(this.#rule.update(parameter, g, before, hyper, step), slot?.state);
       parameter.assign(p);
       this.#slots.set(parameter, { step, state });
     });
@@ -93,8 +92,8 @@ export class EachMover<H extends object, S extends State<S>> {
       plan.step !== step ||
       !matches(plan.before, before as Readonly<Record<string, StateValue>>)
     ) {
-      plan = planOf(rule, before, hyper, step, this.#plans.get(hyper)?.program ?? null);
-      this.#plans.set(hyper, plan);
+      plan = planOf(rule, before, hyper, step, this.#programs.get(hyper) ?? null);
+      this.#programs.set(hyper, plan.program);
       this.#plan = plan;
     }
     const inputs: (Tensor | number)[] = [p, g];
@@ -110,14 +109,6 @@ export class EachMover<H extends object, S extends State<S>> {
       state[name] = x === UNCHANGED ? before[name as keyof S] : x instanceof Output ? results[x.index]! : x;
     return { p: results[0]!, state: state as S };
   }
-}
-
-/** The results of a rule, with tensors that are the optimizer's own. */
-function aliased<S extends State<S>>(
-  { p, state }: { readonly p: Tensor; readonly state: S },
-  before: S | undefined,
-): { p: Tensor; state: S } {
-  return { p, state: state === before ? state : mapTensors(state, detach) };
 }
 
 /** Whether a plan that was made for one state is right for another one. */

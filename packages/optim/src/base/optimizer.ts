@@ -15,7 +15,7 @@ import {
   rejectGroups,
   withDefaults,
 } from "./param-groups.ts";
-import { mapTensors, type PointwiseRule, type Rule, type State } from "./rule.ts";
+import { mapTensors, owned, type PointwiseRule, type Rule, type State } from "./rule.ts";
 import { Shared, Slots } from "./slots.ts";
 import { groupState, type OptimizerStateDict, snapshot, verify } from "./state-dict.ts";
 import { type StepHook, StepHooks } from "./step-hooks.ts";
@@ -155,10 +155,9 @@ export class Optimizer<H extends object, S extends State<S>, C extends State<C> 
           const slot = this.#slots.get(parameter);
           if (slot === undefined) continue;
           scope(() => {
-            const { p, state } = fn(parameter, slot.state, group);
-            const own = state === slot.state ? state : mapTensors(state, detach);
+            const { p, state } = owned(fn(parameter, slot.state, group), slot.state);
             parameter.assign(p);
-            this.#slots.set(parameter, { step: slot.step, state: own });
+            this.#slots.set(parameter, { step: slot.step, state });
           });
         }
     });

@@ -1,4 +1,4 @@
-import { Tensor } from "@descent/core";
+import { detach, Tensor } from "@descent/core";
 import type { Checks } from "../checks.ts";
 import type { Elements, Elementwise } from "./elements.ts";
 
@@ -62,6 +62,14 @@ export function mapTensors<S extends State<S>>(state: S, fn: (x: Tensor) => Tens
     else if (isTensors(x)) mapped[name] = x.map(fn);
   }
   return mapped as S;
+}
+
+/** Value and state after a change, with the state's tensors an optimizer's own: aliases, but for a state that is as `before`. */
+export function owned<S extends State<S>>(
+  { p, state }: { readonly p: Tensor; readonly state: S },
+  before: S | undefined,
+): { readonly p: Tensor; readonly state: S } {
+  return { p, state: state === before ? state : mapTensors(state, detach) };
 }
 
 /** The tensors of a state. */

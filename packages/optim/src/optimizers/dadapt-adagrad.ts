@@ -43,7 +43,7 @@ export interface DAdaptAdaGradShared {
 /** The state of a member after a gradient, and its part in the estimate. */
 function gathered({ p, g: gradient, state, hyper }: Member<DAdaptAdaGradHyper, DAdaptAdaGradState>, dlr: number) {
   const { eps, weightDecay } = hyper;
-  const g = penalized(p, gradient, { maximize: false, weightDecay });
+  const g = penalized(p, gradient, { weightDecay });
   const { gsq, sksq, l1, alphak, sk } = pointwise({ g, alphak: state.alphak, sk: state.sk }, ({ g, alphak, sk }) => {
     const [nextAlpha, nextS] = [alphak.add(g.square()), sk.add(g.mul(dlr))];
     const root = nextAlpha.sqrt().add(eps);

@@ -1,6 +1,7 @@
 import { scope, type Tensor, zerosLike } from "@descent/core";
 import type { JointRule, Member } from "../base/joint-rule.ts";
 import {
+  biasCorrection,
   commonLr,
   DISTANCE_CHECKS,
   DISTANCE_DEFAULTS,
@@ -13,7 +14,7 @@ import {
 import type { Params } from "../base/param-groups.ts";
 import { pointwise } from "../base/pointwise.ts";
 import { averaged, decayed, penalized } from "../base/rule.ts";
-import { betas, flag, nonNegative, positive } from "../checks.ts";
+import { betas as decayRates, flag, nonNegative, positive } from "../checks.ts";
 
 /** Options of DAdaptAdam. */
 export interface DAdaptAdamHyper extends DistanceHyper {
@@ -54,7 +55,7 @@ function gathered({ p, g: gradient, state, hyper }: Member<DAdaptAdamHyper, DAda
     decouple,
     layerScale,
   } = hyper;
-  const g = penalized(p, gradient, { maximize: false, weightDecay: decouple ? 0 : weightDecay });
+  const g = penalized(p, gradient, { weightDecay: decouple ? 0 : weightDecay });
   const { r, size, ...next } = pointwise({ g, ...state }, ({ g, s, expAvg, expAvgSq }) => {
     const nextS = averaged(s, g.mul(dlr), Math.sqrt(b2));
     return {
@@ -82,7 +83,7 @@ export const dAdaptAdamRule: JointRule<DAdaptAdamHyper, DAdaptAdamState, DAdaptA
   },
   checks: {
     ...DISTANCE_CHECKS,
-    betas,
+    betas: decayRates,
     eps: positive,
     weightDecay: nonNegative,
     decouple: flag,
@@ -93,14 +94,10 @@ export const dAdaptAdamRule: JointRule<DAdaptAdamHyper, DAdaptAdamState, DAdaptA
   init: (p) => ({ s: zerosLike(p), expAvg: zerosLike(p), expAvgSq: zerosLike(p) }),
   begin: ({ d0 }) => ({ d: d0, numeratorWeighted: 0, k: 0 }),
   *step(members, shared) {
-    const {
-      betas: [b1, b2],
-      growthRate,
-      useBiasCorrection,
-    } = members[0]!.hyper;
+    const { betas, growthRate, useBiasCorrection } = members[0]!.hyper;
+    const [, b2] = betas;
     const { d, k } = shared;
-    const correction = useBiasCorrection ? Math.sqrt(1 - b2 ** (k + 1)) / (1 - b1 ** (k + 1)) : 1;
-    const dlr = d * commonLr("DAdaptAdam", members) * correction;
+    const dlr = d * commonLr("DAdaptAdam", members) * (useBiasCorrection ? biasCorrection(betas, k + 1) : 1);
     const parts = members.map((member) => scope(() => gathered(member, dlr)));
     const states = parts.map(({ state }) => state);
     const { r, size } = yield* totals(["r", "size"], parts);

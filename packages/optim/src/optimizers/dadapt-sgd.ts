@@ -38,7 +38,7 @@ export interface DAdaptSGDShared {
 
 /** The state of a member after a gradient, and its part in the estimate. */
 function gathered({ p, g: gradient, state, hyper }: Member<DAdaptSGDHyper, DAdaptSGDState>, dlr: number) {
-  const g = penalized(p, gradient, { maximize: false, weightDecay: hyper.weightDecay });
+  const g = penalized(p, gradient, hyper);
   const { r, square, s } = pointwise({ g, s: state.s }, ({ g, s }) => {
     const next = s.add(g.mul(dlr));
     return { r: g.mul(s), square: next.square(), s: next };

@@ -1,6 +1,7 @@
 import { scope, type Tensor, zerosLike } from "@descent/core";
 import type { JointRule, Member } from "../base/joint-rule.ts";
 import {
+  biasCorrection,
   commonLr,
   DISTANCE_CHECKS,
   DISTANCE_DEFAULTS,
@@ -13,7 +14,7 @@ import {
 import type { Params } from "../base/param-groups.ts";
 import { pointwise } from "../base/pointwise.ts";
 import { averaged, decayed, penalized } from "../base/rule.ts";
-import { betas, decayRate, flag, nonNegative, orNull, positive, positiveInteger } from "../checks.ts";
+import { decayRate, betas as decayRates, flag, nonNegative, orNull, positive, positiveInteger } from "../checks.ts";
 
 /** Options of Prodigy. */
 export interface ProdigyHyper extends DistanceHyper {
@@ -65,7 +66,7 @@ function gathered({ p, g: gradient, state, hyper }: Member<ProdigyHyper, Prodigy
     decouple,
     safeguardWarmup,
   } = hyper;
-  const g = penalized(p, gradient, { maximize: false, weightDecay: decouple ? 0 : weightDecay });
+  const g = penalized(p, gradient, { weightDecay: decouple ? 0 : weightDecay });
   const { m, v } = pointwise({ g, m: state.expAvg, v: state.expAvgSq }, ({ g, m, v }) => {
     const dg = g.mul(d);
     return { m: averaged(m, dg, b1), v: averaged(v, dg.square(), b2) };
@@ -95,7 +96,7 @@ export const prodigyRule: JointRule<ProdigyHyper, ProdigyState, ProdigyShared> =
   },
   checks: {
     ...DISTANCE_CHECKS,
-    betas,
+    betas: decayRates,
     beta3: orNull(decayRate),
     eps: positive,
     weightDecay: nonNegative,
@@ -114,17 +115,10 @@ export const prodigyRule: JointRule<ProdigyHyper, ProdigyState, ProdigyShared> =
   }),
   begin: ({ d0 }) => ({ d: d0, dMax: d0, dNumerator: 0, k: 0 }),
   *step(members, shared) {
-    const {
-      betas: [b1, b2],
-      beta3,
-      d0,
-      dCoef,
-      growthRate,
-      useBiasCorrection,
-    } = members[0]!.hyper;
+    const { betas, beta3, d0, dCoef, growthRate, useBiasCorrection } = members[0]!.hyper;
+    const [, b2] = betas;
     const { d, k } = shared;
-    const correction = useBiasCorrection ? Math.sqrt(1 - b2 ** (k + 1)) / (1 - b1 ** (k + 1)) : 1;
-    const dlr = d * commonLr("Prodigy", members) * correction;
+    const dlr = d * commonLr("Prodigy", members) * (useBiasCorrection ? biasCorrection(betas, k + 1) : 1);
     const parts = members.map((member) => scope(() => gathered(member, d, dlr)));
     const states = parts.map(({ state }) => state);
     const { r, size } = yield* totals(["r", "size"], parts);
