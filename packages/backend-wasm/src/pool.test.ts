@@ -131,9 +131,16 @@ describe("a worker that fails leaves one thread, the right results and a warning
   test("when it stops in the middle of a kernel", async () => {
     const runtime = new Runtime(engine, 2, {}, { worthwhile: 0, chunk: 0, naps: 20 });
     await untilWorkersHelp(runtime);
+    const kernels = runtime.compile(define);
     const expected = Array.from({ length: ITEMS }, (_, i) => i + 1);
-    expect(results(runtime, "stuck")).toEqual(expected);
-    expect(runtime.pool.size).toBe(1);
+    // On a busy machine the main thread may be done before the worker wakes: it stops in the first run in which it takes part.
+    await vi.waitUntil(
+      () => {
+        expect(results(runtime, "stuck", kernels)).toEqual(expected);
+        return runtime.pool.size === 1;
+      },
+      { timeout: 25_000 },
+    );
     expect(warnings).toEqual(["backend-wasm: a worker stopped in the middle of a kernel; going on with one thread"]);
     expect(results(runtime, "squares")).toEqual(squares);
   });
