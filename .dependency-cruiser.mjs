@@ -42,7 +42,7 @@ export default {
       { path: "^packages/([^/]+)/", pathNot: TESTS },
       {
         path: "^packages/",
-        pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|test-functions/index)\.ts$`],
+        pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|(test-functions|learned|population)/index)\.ts$`],
       },
     ),
     forbid(

@@ -1,0 +1,6 @@
+/**
+ * Population-based training: hyperparameter schedules found by a population.
+ *
+ * @module descent/population
+ */
+export * from "@descent/optim/population";
