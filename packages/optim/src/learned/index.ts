@@ -3,4 +3,25 @@
  *
  * @module @descent/optim/learned
  */
-export {};
+export { LearnedOptimizer } from "./base/learned-optimizer.ts";
+export type { LearnedRule, Weights } from "./base/learned-rule.ts";
+export {
+  backpropagation,
+  type Estimate,
+  type EvolutionStrategiesOptions,
+  evolutionStrategies,
+  type MetaGradient,
+  type Run,
+} from "./meta/meta-gradient.ts";
+export { finalLoss, type MetaLoss, meanLogLoss, meanLoss } from "./meta/meta-loss.ts";
+export {
+  type MetaStep,
+  MetaTrainer,
+  type MetaTrainerOptions,
+  type MetaTrainerState,
+  type SavedTask,
+} from "./meta/meta-trainer.ts";
+export { begin, type InnerState, type Unrolled, type UnrollOptions, unroll } from "./meta/unroll.ts";
+export { type LSTMArchitecture, type LSTMHyper, type LSTMState, logAndSign, lstmRule } from "./rules/lstm.ts";
+export { type QuadraticsOptions, quadratics } from "./tasks/quadratics.ts";
+export type { Task, TaskDistribution } from "./tasks/task.ts";

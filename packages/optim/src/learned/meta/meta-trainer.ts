@@ -1,0 +1,278 @@
+import {
+  ArgumentError,
+  detach,
+  Generator,
+  type GeneratorState,
+  Parameter,
+  StateDictError,
+  scope,
+  show,
+  type Tensor,
+} from "@descent/core";
+import "@descent/core/methods";
+import type { AnyOptimizer } from "../../base/any-optimizer.ts";
+import { hyperProblems, withDefaults } from "../../base/param-groups.ts";
+import type { State } from "../../base/rule.ts";
+import {
+  type Check,
+  type Checks,
+  callable,
+  checked,
+  count,
+  flag,
+  orNull,
+  positive,
+  positiveInteger,
+  reject,
+} from "../../checks.ts";
+import { Adam } from "../../optimizers/adam.ts";
+import { settled } from "../../tools/arguments.ts";
+import { clipGradNorm, getTotalNorm } from "../../tools/clip.ts";
+import { checkWeights, type LearnedRule, type Weights } from "../base/learned-rule.ts";
+import type { Task, TaskDistribution } from "../tasks/task.ts";
+import { backpropagation, type Estimate, type MetaGradient } from "./meta-gradient.ts";
+import { type MetaLoss, meanLoss } from "./meta-loss.ts";
+import { begin, type InnerState, unroll, withoutTape } from "./unroll.ts";
+
+/** Options of `MetaTrainer`; `tasks` is the one that has to be given. */
+export interface MetaTrainerOptions<H extends object> {
+  /** What problems are drawn from. */
+  readonly tasks: TaskDistribution;
+  /** Steps that each problem is optimized for. Default 100. */
+  readonly innerSteps?: number;
+  /** Inner steps that a gradient flows back through: one step of meta-training. Default 20. */
+  readonly window?: number;
+  /** Problems whose gradients are averaged in one step of meta-training. Default 1. */
+  readonly tasksPerStep?: number;
+  /** What is made small. Default `meanLoss`. */
+  readonly metaLoss?: MetaLoss;
+  /** How its gradient is found. Default `backpropagation`. */
+  readonly metaGradient?: MetaGradient;
+  /** Whether meta-gradients flow through the gradients of the problems. Default false. */
+  readonly secondDerivatives?: boolean;
+  /** The most that the norm of a meta-gradient may be, `null` for any (default). */
+  readonly clipNorm?: number | null;
+  /** What trains the weights. Default Adam with lr 1e-3. */
+  readonly optimizer?: (weights: readonly Parameter[]) => AnyOptimizer;
+  /** Options of the rule that is trained, where they are not its defaults. */
+  readonly hyper?: Partial<H>;
+  /** Weights to begin with. Default: the rule's, drawn with `seed`. */
+  readonly weights?: Weights;
+  /** The seed of everything that is drawn. Default 0. */
+  readonly seed?: number;
+}
+
+/** What one step of meta-training did. */
+export interface MetaStep {
+  /** Its number: 1, 2, … */
+  readonly step: number;
+  /** The meta-loss of the window, averaged over the problems. */
+  readonly loss: number;
+  /** The norm of the meta-gradient, before it was clipped. */
+  readonly gradientNorm: number;
+  /** Inner steps that the problems have made. */
+  readonly innerStep: number;
+  /** Whether loss or gradient were not finite: the weights are as before, and the problems were given up. */
+  readonly skipped: boolean;
+}
+
+/** The optimization of one problem: the seed that it was drawn with, and where it stands. */
+export interface SavedTask<S, C> {
+  readonly seed: number;
+  readonly inner: InnerState<S, C>;
+}
+
+/** Everything that meta-training depends on. Its tensors are snapshots that no step changes. */
+export interface MetaTrainerState<S, C> {
+  readonly step: number;
+  readonly weights: Weights;
+  readonly optimizer: object;
+  readonly generator: GeneratorState;
+  readonly tasks: readonly SavedTask<S, C>[];
+}
+
+type Settled<H extends object> = Required<Omit<MetaTrainerOptions<H>, "weights">> & {
+  readonly weights: Weights | null;
+};
+
+interface Running<S, C> extends SavedTask<S, C> {
+  readonly task: Task;
+}
+
+/** Trains the weights of a learned rule on problems of a distribution, a window of inner steps at a time. */
+export class MetaTrainer<H extends object, S extends State<S>, C extends State<C> = Record<never, never>> {
+  /** The weights as they are now, for `new LearnedOptimizer(rule, trainer.weights, …)`. */
+  readonly weights: Readonly<Record<string, Parameter>>;
+  /** What trains them: schedulers may be attached. */
+  readonly optimizer: AnyOptimizer;
+  readonly #rule: LearnedRule<H, S, C>;
+  readonly #options: Settled<H>;
+  readonly #hyper: H;
+  readonly #generator: Generator;
+  #running: readonly Running<S, C>[] = [];
+  #step = 0;
+  #isStepping = false;
+
+  constructor(rule: LearnedRule<H, S, C>, options: MetaTrainerOptions<H>) {
+    this.#options = settled<Settled<H>>("MetaTrainer", options, { ...DEFAULTS, tasks: options?.tasks }, CHECKS);
+    this.#rule = rule;
+    const { weights, optimizer } = this.#options;
+    this.#hyper = withDefaults(rule.defaults, this.#options.hyper);
+    reject("MetaTrainer", hyperProblems(rule, this.#hyper, "hyper."));
+    if (weights !== null) checkWeights(rule, weights);
+    this.#generator = new Generator(this.#options.seed);
+    const first = Object.entries(weights ?? rule.initialize({ generator: this.#generator }));
+    this.weights = Object.fromEntries(first.map(([name, w]) => [name, new Parameter(detach(w))]));
+    const parameters = Object.values(this.weights);
+    this.optimizer = optimizer(parameters);
+  }
+
+  /** Steps that were made. */
+  get stepCount(): number {
+    return this.#step;
+  }
+
+  /** Runs the next window of every problem, and changes the weights once. Problems that have made all their steps give way to new ones. */
+  async step(): Promise<MetaStep> {
+    if (this.#isStepping)
+      throw new ArgumentError("MetaTrainer.step", "the last step is not over", "await trainer.step()");
+    this.#isStepping = true;
+    try {
+      return await this.#advance();
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** Makes some steps, and returns what each one did: the curve of meta-training. `onStep` sees each when it is over. */
+  async train(steps: number, { onStep }: { readonly onStep?: (step: MetaStep) => void } = {}): Promise<MetaStep[]> {
+    checked("MetaTrainer.train", { steps }, { steps: count });
+    const curve: MetaStep[] = [];
+    for (let k = 0; k < steps; k++) {
+      const step = await this.step();
+      curve.push(step);
+      onStep?.(step);
+    }
+    return curve;
+  }
+
+  stateDict(): MetaTrainerState<S, C> {
+    return {
+      step: this.#step,
+      weights: Object.fromEntries(Object.entries(this.weights).map(([name, w]) => [name, detach(w)])),
+      optimizer: this.optimizer.stateDict(),
+      generator: this.#generator.getState(),
+      tasks: this.#running.map(({ seed, inner }) => ({ seed, inner: withoutTape(inner) })),
+    };
+  }
+
+  /** Takes over what `stateDict()` gave; training goes on as it would have there, bit for bit. Throws before anything changes. */
+  loadStateDict({ step, weights, optimizer, generator, tasks }: MetaTrainerState<S, C>): void {
+    checkWeights(this.#rule, weights);
+    const running = tasks.map(({ seed, inner }) => ({ ...this.#draw(seed), inner: withoutTape(inner) }));
+    for (const [i, { task, inner }] of running.entries()) {
+      const [here, saved] = [task.initial, inner.values].map((values) =>
+        values.map(({ shape }) => show(shape)).join(" "),
+      );
+      if (here !== saved)
+        throw new StateDictError(
+          "MetaTrainer.loadStateDict",
+          `problem ${i} has parameters of shape ${saved}, and the distribution draws ${here} with its seed`,
+          "load it into a trainer with the same tasks",
+        );
+    }
+    const restored = new Generator();
+    restored.setState(generator);
+    this.optimizer.loadStateDict(optimizer);
+    for (const [name, w] of Object.entries(this.weights)) w.assign(weights[name]!);
+    this.#generator.setState(generator);
+    this.#running = running;
+    this.#step = step;
+  }
+
+  async #advance(): Promise<MetaStep> {
+    const running = this.#prepared();
+    const { loss, ends, gradients, norm } = scope(() => this.#estimate(running));
+    const [lossRead, normRead] = await Promise.all([loss.data(), norm.data()]);
+    const [value, gradientNorm] = [Number(lossRead[0]), Number(normRead[0])];
+    const skipped = !Number.isFinite(value) || !Number.isFinite(gradientNorm);
+    if (!skipped) {
+      const parameters = Object.values(this.weights);
+      for (const [i, parameter] of parameters.entries()) parameter.grad = gradients[i]!;
+      if (this.#options.clipNorm !== null) clipGradNorm(parameters, this.#options.clipNorm);
+      await this.optimizer.stepAsync();
+      this.optimizer.zeroGrad();
+    }
+    this.#running = skipped ? [] : running.map((run, i) => ({ ...run, inner: ends[i]! }));
+    this.#step++;
+    const innerStep = ends[0]!.step;
+    return { step: this.#step, loss: value, gradientNorm, innerStep, skipped };
+  }
+
+  /** The problems of the next window: those that have steps to go, or new ones. */
+  #prepared(): readonly Running<S, C>[] {
+    const { innerSteps, tasksPerStep } = this.#options;
+    if (this.#running.length > 0 && this.#running[0]!.inner.step < innerSteps) return this.#running;
+    return Array.from({ length: tasksPerStep }, () => this.#draw(Math.floor(this.#generator.uniform() * 2 ** 53)));
+  }
+
+  #draw(seed: number): Running<S, C> {
+    const task = this.#options.tasks.sample(new Generator(seed));
+    return { seed, task, inner: begin(this.#rule, task, this.#hyper) };
+  }
+
+  #estimate(running: readonly Running<S, C>[]) {
+    const { innerSteps, window, metaLoss, metaGradient, secondDerivatives } = this.#options;
+    const names = Object.keys(this.weights);
+    const estimates = running.map(({ task, inner }): Estimate<InnerState<S, C>> => {
+      const steps = Math.min(window, innerSteps - inner.step);
+      const run = (weights: Weights) => {
+        const { losses, end } = unroll(this.#rule, weights, task, inner, { steps, secondDerivatives }, this.#hyper);
+        return { loss: metaLoss(losses), end };
+      };
+      return scope(() => metaGradient(run, this.weights, this.#generator));
+    });
+    const mean = (xs: readonly Tensor[]): Tensor => xs.reduce((sum, x) => sum.add(x)).mul(1 / xs.length);
+    const gradients = names.map((name) => mean(estimates.map((estimate) => estimate.gradients[name]!)));
+    return {
+      loss: mean(estimates.map((estimate) => estimate.loss)),
+      ends: estimates.map((estimate) => estimate.end),
+      gradients,
+      norm: getTotalNorm(gradients),
+    };
+  }
+}
+
+const DEFAULTS: Omit<Settled<object>, "tasks"> = {
+  innerSteps: 100,
+  window: 20,
+  tasksPerStep: 1,
+  metaLoss: meanLoss,
+  metaGradient: backpropagation,
+  secondDerivatives: false,
+  clipNorm: null,
+  optimizer: (weights) => new Adam(weights),
+  hyper: {},
+  weights: null,
+  seed: 0,
+};
+
+const object: Check = { expected: "an object", test: (value) => typeof value === "object" && value !== null };
+const distribution: Check = {
+  expected: "a distribution of tasks, such as quadratics()",
+  test: (value) => typeof (value as TaskDistribution | undefined)?.sample === "function",
+};
+const CHECKS: Checks<Settled<object>> = {
+  tasks: distribution,
+  innerSteps: positiveInteger,
+  window: positiveInteger,
+  tasksPerStep: positiveInteger,
+  metaLoss: callable,
+  metaGradient: callable,
+  secondDerivatives: flag,
+  clipNorm: orNull(positive),
+  optimizer: callable,
+  hyper: object,
+  weights: orNull(object),
+  seed: { expected: "a safe integer", test: Number.isSafeInteger },
+};

@@ -1,0 +1,121 @@
+import { detach, enableGrad, grad, isGradEnabled, noGrad, scope, type Tensor, zerosLike } from "@descent/core";
+import { mapTensors, type State } from "../../base/rule.ts";
+import { flag, positiveInteger } from "../../checks.ts";
+import { settled } from "../../tools/arguments.ts";
+import type { LearnedRule, Weights } from "../base/learned-rule.ts";
+import type { Task } from "../tasks/task.ts";
+
+/** Where the optimization of a task stands: all that its next step depends on, but for the weights of the rule. */
+export interface InnerState<S, C> {
+  /** Steps that were made. */
+  readonly step: number;
+  readonly values: readonly Tensor[];
+  readonly states: readonly S[];
+  readonly shared: C;
+}
+
+/** Options of `unroll`. */
+export interface UnrollOptions {
+  /** Inner steps, at least 1. */
+  readonly steps: number;
+  /**
+   * Whether meta-gradients flow through the gradients of the task too, with a double backward. Otherwise those are constants, as in
+   * Andrychowicz et al. (2016). Default false.
+   */
+  readonly secondDerivatives?: boolean;
+}
+
+/** What came of some inner steps. */
+export interface Unrolled<S, C> {
+  /** The loss after each step, at the mini-batch of the next one: a part of the tape of the weights. */
+  readonly losses: readonly Tensor[];
+  /** Where it ends. A window that begins here is the next one of truncated back-propagation: no gradient flows back across. */
+  readonly end: InnerState<S, C>;
+}
+
+/** The beginning of a task, before the first step. */
+export function begin<H extends object, S extends State<S>, C extends State<C>>(
+  rule: LearnedRule<H, S, C>,
+  task: Task,
+  hyper: H = rule.defaults,
+): InnerState<S, C> {
+  const values = task.initial.map(detach);
+  return { step: 0, values, states: values.map((p) => rule.init(p, hyper)), shared: rule.begin(hyper) };
+}
+
+/**
+ * Optimizes a task for some steps with a learned rule, from where it stands.
+ *
+ * Where the weights require gradients and gradients are on, the losses can be differentiated with respect to the weights: the whole
+ * unrolled optimization is on the tape. Otherwise nothing outlives its step.
+ */
+export function unroll<H extends object, S extends State<S>, C extends State<C>>(
+  rule: LearnedRule<H, S, C>,
+  weights: Weights,
+  task: Task,
+  from: InnerState<S, C>,
+  options: UnrollOptions,
+  hyper: H = rule.defaults,
+): Unrolled<S, C> {
+  const { steps, secondDerivatives } = settled(
+    "unroll",
+    options,
+    { steps: options?.steps, secondDerivatives: false },
+    { steps: positiveInteger, secondDerivatives: flag },
+  );
+  const isTracked = isGradEnabled() && Object.values(weights).some((w) => w.requiresGrad);
+  const createGraph = isTracked && secondDerivatives;
+  const lossAt = (values: readonly Tensor[], t: number): Tensor => enableGrad(() => task.loss(values, t));
+  /** Inputs of an update: constants, unless second derivatives are asked for. */
+  const given = (x: Tensor): Tensor => (createGraph ? x : detach(x));
+
+  let now = { ...from, values: from.values.map(leaf) };
+  let loss = lossAt(now.values, now.step);
+  const losses: Tensor[] = [];
+
+  const advance = (): { now: typeof now; loss: Tensor } => {
+    const { values, states, shared } = now;
+    const t = now.step + 1;
+    const gradients = gradientsOf(loss, values, { createGraph, retainGraph: isTracked });
+    const members = values.map((p, i) => ({ p, g: gradients[i]!, state: states[i]!, hyper, t }));
+    const outcome = isTracked
+      ? rule.update(weights, members, shared, rule.usesLoss ? given(loss) : null)
+      : noGrad(() => rule.update(weights, members, shared, rule.usesLoss ? detach(loss) : null));
+    const next = {
+      step: t,
+      values: isTracked ? outcome.values : outcome.values.map(leaf),
+      states: outcome.states ?? states,
+      shared: outcome.shared,
+    };
+    return { now: next as typeof now, loss: lossAt(next.values, t) };
+  };
+  for (let k = 0; k < steps; k++) {
+    ({ now, loss } = isTracked ? advance() : scope(advance));
+    losses.push(isTracked ? loss : detach(loss));
+  }
+  return { losses, end: withoutTape(now) };
+}
+
+/** A tensor of its own that gradients are asked of. */
+function leaf(x: Tensor): Tensor {
+  const y = detach(x);
+  y.requiresGrad = true;
+  return y;
+}
+
+/** Gradients of a task's loss; zeros for parameters that it does not depend on. */
+function gradientsOf(
+  loss: Tensor,
+  values: readonly Tensor[],
+  options: { readonly createGraph: boolean; readonly retainGraph: boolean },
+): Tensor[] {
+  return grad(loss, values, { ...options, allowUnused: true }).map((g, i) => g ?? zerosLike(values[i]!));
+}
+
+/** The same state without the tape behind it, in tensors of its own. */
+export const withoutTape = <S extends State<S>, C extends State<C>>(state: InnerState<S, C>): InnerState<S, C> => ({
+  step: state.step,
+  values: state.values.map(detach),
+  states: state.states.map((s) => mapTensors(s, detach)),
+  shared: mapTensors(state.shared, detach),
+});
