@@ -62,6 +62,8 @@ describe("the page", () => {
     expect(await text("step")).toMatch(new RegExp(` · ${steps}$`));
     expect(Number((await text("speed")).replace(",", ""))).toBeGreaterThan(0);
     expect(await text("facts")).toMatch(facts);
+    // Charts are drawn in the next frame.
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(drawn)));
     const dots = page.locator("#loss-chart circle");
     const heights = await dots.evaluateAll((all) => all.map((dot) => Number(dot.getAttribute("cy"))));
     expect(heights.length).toBe(steps);
