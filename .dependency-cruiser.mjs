@@ -18,7 +18,7 @@ const PURE = ["core", "backend-cpu", "backend-wasm", "nn", "optim"];
 
 /** Files (and folders) of core: each imports only from its left. A line break means nothing. */
 const CORE_ORDER = `
-  errors dtype shape threefry backend format display memory addresses pager tape tensor anomaly apply op ops walk backward transforms random methods parameter autograd index
+  errors dtype shape threefry backend format display memory addresses pager tape tensor anomaly apply op ops walk backward transforms random methods parameter autograd safetensors index
 `.match(/\S+/g);
 
 const CORE = "packages/core/src";
@@ -42,7 +42,7 @@ export default {
       { path: "^packages/([^/]+)/", pathNot: TESTS },
       {
         path: "^packages/",
-        pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|(test-functions|learned|population)/index)\.ts$`],
+        pathNot: ["^packages/$1/", String.raw`^packages/[^/]+/src/(index|methods|(test-functions|learned|population|safetensors)/index)\.ts$`],
       },
     ),
     forbid(

@@ -5,6 +5,14 @@
  */
 export type { Reduction } from "@descent/core";
 export {
+  decodeSafetensors,
+  decodeSafetensorsMetadata,
+  encodeSafetensors,
+  loadSafetensors,
+  type Metadata,
+  saveSafetensors,
+} from "@descent/core/safetensors";
+export {
   GELU,
   type GELUOptions,
   Hardsigmoid,
@@ -209,7 +217,6 @@ export {
   unpackSequence,
   unpadSequence,
 } from "./recurrent/packed.ts";
-export { decodeSafetensors, encodeSafetensors, loadSafetensors, saveSafetensors } from "./safetensors.ts";
 export { type Layer, Sequential } from "./sequential.ts";
 export { ChannelShuffle, PixelShuffle, PixelUnshuffle } from "./shuffle.ts";
 export { type Along, LogSoftmax, Softmax, Softmax2d, Softmin } from "./softmax.ts";

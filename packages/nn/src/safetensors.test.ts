@@ -5,7 +5,14 @@ import { cpu } from "@descent/backend-cpu";
 import { DataError, DTYPES, setBackend, type Tensor, tensor, withBackend, zeros } from "@descent/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeSafetensors, encodeSafetensors, Linear, loadSafetensors, saveSafetensors } from "./index.ts";
+import {
+  decodeSafetensors,
+  decodeSafetensorsMetadata,
+  encodeSafetensors,
+  Linear,
+  loadSafetensors,
+  saveSafetensors,
+} from "./index.ts";
 
 setBackend(cpu());
 
@@ -26,6 +33,20 @@ AAB+APzU/v0DyAEAAQ==
 
 const inside = (tensors: Record<string, Tensor>): unknown =>
   Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, [x.dtype, x.shape, [...x.dataSync()]]]));
+
+test("gives the text that travels with tensors", () => {
+  const python = Uint8Array.from(atob(FROM_PYTHON), (c) => c.charCodeAt(0));
+  expect(decodeSafetensorsMetadata(python)).toEqual({ format: "pt" });
+  expect(decodeSafetensorsMetadata(encodeSafetensors({}, { seed: "1" }))).toEqual({ seed: "1" });
+  expect(decodeSafetensorsMetadata(encodeSafetensors({}))).toEqual({});
+  expect(() => decodeSafetensorsMetadata(python.subarray(0, 4))).toThrow(
+    new DataError(
+      "decodeSafetensorsMetadata",
+      "4 bytes do not even hold the length of the header",
+      "the file is no safetensors file, or damaged",
+    ),
+  );
+});
 
 test("reads what Python wrote", () => {
   const bytes = Buffer.from(FROM_PYTHON, "base64");

@@ -1,15 +1,8 @@
-import {
-  ArgumentError,
-  bytesPerElement,
-  DataError,
-  type DType,
-  fromTypedArray,
-  type Shape,
-  show,
-  sizeOf,
-  type Tensor,
-  type TypedArray,
-} from "@descent/core";
+import { bytesPerElement, type DType, type TypedArray } from "../dtype.ts";
+import { ArgumentError, DataError } from "../errors.ts";
+import { fromTypedArray } from "../ops/creation.ts";
+import { type Shape, show, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
 
 // A file is the length of the header (8 bytes, little-endian), the header (JSON, padded with spaces), and the elements of all tensors
 // without gaps (https://github.com/huggingface/safetensors#format). Typed arrays are little-endian wherever JavaScript runs today.
@@ -110,9 +103,7 @@ interface Entry {
 
 /** The tensors of a file. Nothing is allocated that the length of the file does not pay for. */
 export function unpack(op: string, where: string, bytes: Uint8Array): Record<string, Tensor> {
-  const fail: Fail = (problem) => {
-    throw new DataError(op, `${where}${problem}`, "the file is no safetensors file, or damaged");
-  };
+  const fail = failing(op, where);
   const { header, data } = split(bytes, fail);
   const entries = Object.entries(header).flatMap(([name, value]) => {
     if (name === METADATA) {
@@ -131,7 +122,21 @@ export function unpack(op: string, where: string, bytes: Uint8Array): Record<str
   );
 }
 
+/** The text that travels with the tensors of a file; an empty object where there is none. */
+export function metadataOf(op: string, bytes: Uint8Array): Record<string, string> {
+  const fail = failing(op, "");
+  const { [METADATA]: metadata = {} } = split(bytes, fail).header as Record<string, unknown>;
+  checkMetadata(metadata, fail);
+  return metadata as Record<string, string>;
+}
+
 type Fail = (problem: string) => never;
+
+const failing =
+  (op: string, where: string): Fail =>
+  (problem) => {
+    throw new DataError(op, `${where}${problem}`, "the file is no safetensors file, or damaged");
+  };
 
 /** The header as parsed JSON, and the bytes behind it. */
 function split(bytes: Uint8Array, fail: Fail): { header: object; data: Uint8Array } {

@@ -1,15 +1,23 @@
-import { DataError, type Tensor } from "@descent/core";
-import { type Contents, pack, unpack } from "./safetensors-format.ts";
-import type { StateDict } from "./state-dict.ts";
+/**
+ * Files of named tensors, in the format of Python's `safetensors`.
+ *
+ * @module @descent/core/safetensors
+ */
+import { DataError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import { type Contents, metadataOf, pack, unpack } from "./format.ts";
 
 /** Text that travels with the tensors. */
 export type Metadata = Readonly<Record<string, string>>;
+
+/** Tensors by name. */
+type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /**
  * The bytes of a safetensors file, as Python's `safetensors` reads it, with float32 as F32, float64 as F64, int32 as I32 and bool as BOOL.
  * Throws on backends that compute asynchronously; `saveSafetensors` waits for them.
  */
-export const encodeSafetensors = (tensors: StateDict, metadata?: Metadata): Uint8Array =>
+export const encodeSafetensors = (tensors: NamedTensors, metadata?: Metadata): Uint8Array =>
   pack(
     "encodeSafetensors",
     contentsOf(tensors, (x) => x.dataSync()),
@@ -23,8 +31,12 @@ export const encodeSafetensors = (tensors: StateDict, metadata?: Metadata): Uint
  */
 export const decodeSafetensors = (bytes: Uint8Array): Record<string, Tensor> => unpack("decodeSafetensors", "", bytes);
 
+/** The text that travels with the tensors in the bytes of a safetensors file; an empty object where there is none. Throws as decoding does. */
+export const decodeSafetensorsMetadata = (bytes: Uint8Array): Record<string, string> =>
+  metadataOf("decodeSafetensorsMetadata", bytes);
+
 /** Writes a safetensors file: beside `path` first, then in its place, so that a crash leaves the old file or the new one. For Node. */
-export async function saveSafetensors(path: string, tensors: StateDict, metadata?: Metadata): Promise<void> {
+export async function saveSafetensors(path: string, tensors: NamedTensors, metadata?: Metadata): Promise<void> {
   const values = contentsOf(tensors, (x) => x.data());
   const contents = await Promise.all(values.map(async (entry) => ({ ...entry, values: await entry.values })));
   const bytes = pack("saveSafetensors", contents, metadata);
@@ -54,7 +66,7 @@ export async function loadSafetensors(path: string): Promise<Record<string, Tens
   return unpack("loadSafetensors", `${path}: `, bytes);
 }
 
-const contentsOf = <V>(tensors: StateDict, values: (x: Tensor) => V): Contents<V>[] =>
+const contentsOf = <V>(tensors: NamedTensors, values: (x: Tensor) => V): Contents<V>[] =>
   Object.entries(tensors).map(([name, x]) => ({ name, dtype: x.dtype, shape: x.shape, values: values(x) }));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
