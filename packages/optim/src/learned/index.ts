@@ -23,5 +23,8 @@ export {
 } from "./meta/meta-trainer.ts";
 export { begin, type InnerState, type Unrolled, type UnrollOptions, unroll } from "./meta/unroll.ts";
 export { type LSTMArchitecture, type LSTMHyper, type LSTMState, logAndSign, lstmRule } from "./rules/lstm.ts";
+export { type ClassificationOptions, classification } from "./tasks/classification.ts";
+export { type ImageSubsetsOptions, imageSubsets } from "./tasks/image-subsets.ts";
 export { type QuadraticsOptions, quadratics } from "./tasks/quadratics.ts";
+export { runTask, type TaskRun } from "./tasks/run-task.ts";
 export type { Task, TaskDistribution } from "./tasks/task.ts";

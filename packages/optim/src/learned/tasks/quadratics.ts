@@ -38,7 +38,8 @@ export function quadratics(options: QuadraticsOptions = {}): TaskDistribution {
   };
 }
 
-const floating: Check = {
+/** A dtype with gradients. */
+export const floating: Check = {
   expected: '"float32" or "float64"',
   test: (value) => value === "float32" || value === "float64",
 };
