@@ -143,15 +143,21 @@ function slotOf<S extends State<S>>(
     const value = (values as Record<string, StateValue | undefined>)[name] ?? null;
     const expected = expectedAt(value, like, parameter);
     if (expected !== null) problems.push(`${prefix}${name} is ${described(value)}, expected ${expected}`);
-    return [name, value instanceof Tensor ? detach(value) : value];
+    return [name, value];
   });
-  return { step, state: Object.fromEntries(state) as S };
+  // What does not fit is thrown away with the rest.
+  return { step, state: mapTensors(Object.fromEntries(state) as S, detach) };
 }
 
 /** What should stand in a place where `like` would at the start, or `null` if `value` may stand there. */
 function expectedAt(value: unknown, like: StateValue, parameter: Parameter): string | null {
   if (value === null && like === null) return null;
   if (typeof like === "number") return typeof value === "number" ? null : "a number";
+  if (Array.isArray(like)) {
+    const fits = Array.isArray(value) && value.length === like.length;
+    const wrong = (like as StateValue[]).find((x, i) => !fits || expectedAt(value[i], x, parameter) !== null);
+    return fits && wrong === undefined ? null : `a list of ${like.length}, each ${described(wrong)}`;
+  }
   const model = like instanceof Tensor ? like : parameter;
   return isLike(value, model) ? null : described(model);
 }

@@ -22,6 +22,20 @@ export {
   type SavedTask,
 } from "./meta/meta-trainer.ts";
 export { begin, type InnerState, type Unrolled, type UnrollOptions, unroll } from "./meta/unroll.ts";
+export {
+  type HierarchicalRNNArchitecture,
+  type HierarchicalRNNHyper,
+  type HierarchicalRNNShared,
+  type HierarchicalRNNState,
+  hierarchicalRnnRule,
+} from "./rules/hierarchical-rnn.ts";
+export {
+  type LiMalikArchitecture,
+  type LiMalikHyper,
+  type LiMalikShared,
+  type LiMalikState,
+  liMalikRule,
+} from "./rules/li-malik.ts";
 export { type LSTMArchitecture, type LSTMHyper, type LSTMState, logAndSign, lstmRule } from "./rules/lstm.ts";
 export { type ClassificationOptions, classification } from "./tasks/classification.ts";
 export { type ImageSubsetsOptions, imageSubsets } from "./tasks/image-subsets.ts";
