@@ -22,6 +22,10 @@ export {
   type SavedTask,
 } from "./meta/meta-trainer.ts";
 export { begin, type InnerState, type Unrolled, type UnrollOptions, unroll } from "./meta/unroll.ts";
+export { HierarchicalRNNOptimizer } from "./optimizers/hierarchical-rnn-optimizer.ts";
+export { LiMalikOptimizer } from "./optimizers/li-malik-optimizer.ts";
+export { LSTMOptimizer } from "./optimizers/lstm-optimizer.ts";
+export type { TrainedOptions } from "./optimizers/trained.ts";
 export {
   type HierarchicalRNNArchitecture,
   type HierarchicalRNNHyper,
