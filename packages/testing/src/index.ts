@@ -8,6 +8,7 @@ export { FUNCTION_CASES } from "./function-cases.ts";
 export { FUSED_KERNELS, fusedBackend } from "./fused-backend.ts";
 export { type FunctionCase, type GoldenFile, type GoldenTensor, goldenCases, goldenTensor } from "./golden.ts";
 export { describeTraining } from "./golden-training.ts";
+export { type AnyLearnedRule, LEARNED_RULES, moved, numbersOf, rateRule } from "./learned-rules.ts";
 export { lenet } from "./lenet.ts";
 export { withBefore, withoutFused } from "./members.ts";
 export { type CaseInput, leavesOf, type OpCall, type OpCase, outputsOf } from "./op-case.ts";

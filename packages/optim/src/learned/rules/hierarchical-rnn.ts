@@ -156,6 +156,7 @@ export function hierarchicalRnnRule(
       const toTensor = applyLinear(weights, "problem_to_tensor", problem);
       const momentum = sigmoid(weights.rate_momentum!);
       const moved = members.map(({ p, g, state, hyper, t }) => {
+        if (p.numel() === 0) return { value: p, state };
         const averages = averagesAt(state.averages, g.reshape([p.numel(), 1]), state.averageDecay);
         const squares = squaresAt(state.squares, averages, state.squareDecay);
         const { scaled, inputs } = inputsOf(averages, squares, state.logRate);
@@ -189,14 +190,13 @@ export function hierarchicalRnnRule(
         };
         return { value: p.sub(step.reshape(p.shape)), state: next };
       });
-      const tensors = cat(
-        moved.map(({ state }) => state.tensor),
-        0,
-      ).mean(0, { keepdim: true });
+      // A tensor without elements has no mean.
+      const tensors = moved.flatMap(({ value, state }) => (value.numel() === 0 ? [] : [state.tensor]));
+      const mean = tensors.length === 0 ? null : cat(tensors, 0).mean(0, { keepdim: true });
       return {
         values: moved.map(({ value }) => value),
         states: moved.map(({ state }) => state),
-        shared: { problem: gruCell(weights, "problem", tensors, problem, null) },
+        shared: { problem: mean === null ? before : gruCell(weights, "problem", mean, problem, null) },
       };
     },
   };

@@ -1,4 +1,4 @@
-import { abs, add, div, mul, stack, sub, type Tensor, zerosLike } from "@descent/core";
+import { abs, add, div, eq, mul, stack, sub, type Tensor, where, zerosLike } from "@descent/core";
 import "@descent/core/methods";
 import { nonNegative, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
@@ -55,7 +55,8 @@ export const lossFeatures = (f: Past, t: number, { history, stride: s }: Looks):
   looks(history, (i) => {
     if (t < s * (i + 1)) return zerosLike(f[0]!);
     const before = f[s * (i + 1)]!;
-    return div(sub(f[s * i]!, before), before);
+    // A loss of exactly zero changes by as much as it has become.
+    return div(sub(f[s * i]!, before), where(eq(before, 0), 1, before));
   });
 
 /** `g(t − si) / (|g(max(t − s(i+1), t mod s))| + 1)` for i = 0 … history; zero where that is before the first step. */
