@@ -13,11 +13,12 @@ declare const atob: (text: string) => string; // in Node and browsers alike, but
 /** The weights to use, which `text` holds as a safetensors file in base64 where the options name none, and the other options. */
 export function withWeights<H extends object>(
   op: string,
-  { weights, ...hyper }: TrainedOptions<H>,
+  options: TrainedOptions<H>,
   checks: object,
   text: string,
 ): { readonly weights: Weights; readonly hyper: Partial<H> } {
-  rejectNonObject(op, hyper, checks);
+  rejectNonObject(op, options, checks);
+  const { weights, ...hyper } = options;
   const shipped = (): Weights => decodeSafetensors(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
   return { weights: weights ?? shipped(), hyper: hyper as unknown as Partial<H> };
 }
