@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const PROGRAM = `
 import { nn, optim, tensor } from "descent";
+import { LSTMOptimizer } from "descent/learned";
+import { logUniform } from "descent/population";
 import { booth } from "descent/test-functions";
 
 const x = tensor([[1], [2], [3]]);
@@ -20,6 +22,12 @@ const losses = Array.from({ length: 20 }, () => {
   optimizer.step();
   return loss.item();
 });
+const learned = new LSTMOptimizer(model.parameters());
+model.call(x).square().mean().backward();
+const before = model.weight.item();
+learned.step();
+if (model.weight.item() === before) throw new Error("LSTMOptimizer");
+if (!logUniform(1e-4, 1).expected) throw new Error("logUniform");
 if (booth.f(tensor([1, 3])).item() !== 0) throw new Error("booth");
 if (!(losses[19]! < losses[0]!)) throw new Error(\`did not learn: \${losses}\`);
 `;
