@@ -6,13 +6,13 @@ import {
   Parameter,
   StateDictError,
   scope,
-  show,
   type Tensor,
 } from "@descent/core";
 import "@descent/core/methods";
 import type { AnyOptimizer } from "../../base/any-optimizer.ts";
 import { hyperProblems, withDefaults } from "../../base/param-groups.ts";
 import type { State } from "../../base/rule.ts";
+import { described, isLike } from "../../base/state-dict.ts";
 import {
   type Check,
   type Checks,
@@ -24,6 +24,7 @@ import {
   positive,
   positiveInteger,
   reject,
+  unknownNames,
 } from "../../checks.ts";
 import { Adam } from "../../optimizers/adam.ts";
 import { settled } from "../../tools/arguments.ts";
@@ -32,7 +33,7 @@ import { checkWeights, type LearnedRule, type Weights } from "../base/learned-ru
 import type { Task, TaskDistribution } from "../tasks/task.ts";
 import { backpropagation, type Estimate, type MetaGradient } from "./meta-gradient.ts";
 import { type MetaLoss, meanLoss } from "./meta-loss.ts";
-import { begin, type InnerState, unroll, withoutTape } from "./unroll.ts";
+import { begin, type InnerState, tensorsIn, unroll, withoutTape } from "./unroll.ts";
 
 /** Options of `MetaTrainer`; `tasks` is the one that has to be given. */
 export interface MetaTrainerOptions<H extends object> {
@@ -118,7 +119,10 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
     this.#rule = rule;
     const { weights, optimizer } = this.#options;
     this.#hyper = withDefaults(rule.defaults, this.#options.hyper);
-    reject("MetaTrainer", hyperProblems(rule, this.#hyper, "hyper."));
+    reject("MetaTrainer", [
+      ...unknownNames(this.#options.hyper, rule.checks, "hyper."),
+      ...hyperProblems(rule, this.#hyper, "hyper."),
+    ]);
     if (weights !== null) checkWeights(rule, weights);
     this.#generator = new Generator(this.#options.seed);
     const first = Object.entries(weights ?? rule.initialize({ generator: this.#generator }));
@@ -169,24 +173,26 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
   /** Takes over what `stateDict()` gave; training goes on as it would have there, bit for bit. Throws before anything changes. */
   loadStateDict({ step, weights, optimizer, generator, tasks }: MetaTrainerState<S, C>): void {
     checkWeights(this.#rule, weights);
-    const running = tasks.map(({ seed, inner }) => ({ ...this.#draw(seed), inner: withoutTape(inner) }));
-    for (const [i, { task, inner }] of running.entries()) {
-      const [here, saved] = [task.initial, inner.values].map((values) =>
-        values.map(({ shape }) => show(shape)).join(" "),
-      );
-      if (here !== saved)
+    for (const [name, w] of Object.entries(this.weights))
+      if (!isLike(weights[name], w))
         throw new StateDictError(
           "MetaTrainer.loadStateDict",
-          `problem ${i} has parameters of shape ${saved}, and the distribution draws ${here} with its seed`,
+          `weights["${name}"] is ${described(weights[name])}, expected ${described(w)}`,
+        );
+    const running = tasks.map(({ seed, inner }) => ({ seed, task: this.#taskOf(seed), inner: withoutTape(inner) }));
+    for (const [i, { task, inner }] of running.entries())
+      if (inner.values.length !== task.initial.length || !inner.values.every((x, k) => isLike(x, task.initial[k]!)))
+        throw new StateDictError(
+          "MetaTrainer.loadStateDict",
+          `problem ${i} has the parameters ${inner.values.map(described).join(", ")}, and the distribution draws ${task.initial.map(described).join(", ")} with its seed`,
           "load it into a trainer with the same tasks",
         );
-    }
     const restored = new Generator();
     restored.setState(generator);
     this.optimizer.loadStateDict(optimizer);
     for (const [name, w] of Object.entries(this.weights)) w.assign(weights[name]!);
     this.#generator.setState(generator);
-    this.#running = running;
+    this.#replace(running);
     this.#step = step;
   }
 
@@ -199,11 +205,13 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
     if (!skipped) {
       const parameters = Object.values(this.weights);
       for (const [i, parameter] of parameters.entries()) parameter.grad = gradients[i]!;
-      if (this.#options.clipNorm !== null) clipGradNorm(parameters, this.#options.clipNorm);
+      if (this.#options.clipNorm !== null) clipGradNorm(parameters, this.#options.clipNorm).dispose();
       await this.optimizer.stepAsync();
       this.optimizer.zeroGrad();
     }
-    this.#running = skipped ? [] : running.map((run, i) => ({ ...run, inner: ends[i]! }));
+    for (const x of [loss, norm, ...gradients]) x.dispose();
+    this.#replace(running.map((run, i) => ({ ...run, inner: ends[i]! })));
+    if (skipped) this.#replace([]);
     this.#step++;
     const innerStep = ends[0]!.step;
     return { step: this.#step, loss: value, gradientNorm, innerStep, skipped };
@@ -213,12 +221,23 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
   #prepared(): readonly Running<S, C>[] {
     const { innerSteps, tasksPerStep } = this.#options;
     if (this.#running.length > 0 && this.#running[0]!.inner.step < innerSteps) return this.#running;
-    return Array.from({ length: tasksPerStep }, () => this.#draw(Math.floor(this.#generator.uniform() * 2 ** 53)));
+    const drawn = Array.from({ length: tasksPerStep }, () => {
+      const seed = Math.floor(this.#generator.uniform() * 2 ** 53);
+      const task = this.#taskOf(seed);
+      return { seed, task, inner: begin(this.#rule, task, this.#hyper) };
+    });
+    this.#replace(drawn);
+    return drawn;
   }
 
-  #draw(seed: number): Running<S, C> {
-    const task = this.#options.tasks.sample(new Generator(seed));
-    return { seed, task, inner: begin(this.#rule, task, this.#hyper) };
+  #taskOf(seed: number): Task {
+    return this.#options.tasks.sample(new Generator(seed));
+  }
+
+  /** Takes over where problems stand. Where they stood before goes: nobody else holds it, and saved states are snapshots. */
+  #replace(running: readonly Running<S, C>[]): void {
+    for (const { inner } of this.#running) for (const x of tensorsIn(inner)) x.dispose();
+    this.#running = running;
   }
 
   #estimate(running: readonly Running<S, C>[]) {

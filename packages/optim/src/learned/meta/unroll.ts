@@ -1,5 +1,15 @@
-import { detach, enableGrad, grad, isGradEnabled, noGrad, scope, type Tensor, zerosLike } from "@descent/core";
-import { mapTensors, type State } from "../../base/rule.ts";
+import {
+  detach,
+  enableGrad,
+  grad,
+  isGradEnabled,
+  noGrad,
+  scope,
+  type Tensor,
+  Workspace,
+  zerosLike,
+} from "@descent/core";
+import { mapTensors, type State, tensorsOf } from "../../base/rule.ts";
 import { flag, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
 import type { LearnedRule, Weights } from "../base/learned-rule.ts";
@@ -39,8 +49,10 @@ export function begin<H extends object, S extends State<S>, C extends State<C>>(
   task: Task,
   hyper: H = rule.defaults,
 ): InnerState<S, C> {
-  const values = task.initial.map(detach);
-  return { step: 0, values, states: values.map((p) => rule.init(p, hyper)), shared: rule.begin(hyper) };
+  return scope(() => {
+    const values = task.initial.map(detach);
+    return { step: 0, values, states: values.map((p) => rule.init(p, hyper)), shared: rule.begin(hyper) };
+  });
 }
 
 /**
@@ -64,36 +76,67 @@ export function unroll<H extends object, S extends State<S>, C extends State<C>>
     { steps: positiveInteger, secondDerivatives: flag },
   );
   const isTracked = isGradEnabled() && Object.values(weights).some((w) => w.requiresGrad);
-  const createGraph = isTracked && secondDerivatives;
-  const lossAt = (values: readonly Tensor[], t: number): Tensor => enableGrad(() => task.loss(values, t));
-  /** Inputs of an update: constants, unless second derivatives are asked for. */
-  const given = (x: Tensor): Tensor => (createGraph ? x : detach(x));
-
-  let now = { ...from, values: from.values.map(leaf) };
-  let loss = lossAt(now.values, now.step);
-  const losses: Tensor[] = [];
-
-  const advance = (): { now: typeof now; loss: Tensor } => {
+  /** The loss, with a tape for whoever asks for gradients: the next step, or the caller. */
+  const lossAt = (values: readonly Tensor[], t: number): Tensor => {
+    const mode = isTracked || t < from.step + steps ? enableGrad : noGrad;
+    return mode(() => task.loss(values, t));
+  };
+  const start = (): Standing<S, C> => {
+    const values = from.values.map(leaf);
+    return { now: { ...from, values }, loss: lossAt(values, from.step) };
+  };
+  const advance = ({ now, loss }: Standing<S, C>): Standing<S, C> => {
     const { values, states, shared } = now;
     const t = now.step + 1;
-    const gradients = gradientsOf(loss, values, { createGraph, retainGraph: isTracked });
-    const members = values.map((p, i) => ({ p, g: gradients[i]!, state: states[i]!, hyper, t }));
+    // No weight has a part in where the window begins, and its first loss is not returned.
+    const isOnTape = isTracked && now.step > from.step;
+    const createGraph = isOnTape && secondDerivatives;
+    const gradients = gradientsOf(loss, values, { createGraph, retainGraph: isOnTape });
+    const seen = rule.usesLoss ? (createGraph ? loss : detach(loss)) : null;
+    const members = values.map((p, i) => ({
+      p: isOnTape ? p : detach(p),
+      g: gradients[i]!,
+      state: states[i]!,
+      hyper,
+      t,
+    }));
     const outcome = isTracked
-      ? rule.update(weights, members, shared, rule.usesLoss ? given(loss) : null)
-      : noGrad(() => rule.update(weights, members, shared, rule.usesLoss ? detach(loss) : null));
+      ? rule.update(weights, members, shared, seen)
+      : noGrad(() => rule.update(weights, members, shared, seen));
     const next = {
       step: t,
       values: isTracked ? outcome.values : outcome.values.map(leaf),
       states: outcome.states ?? states,
       shared: outcome.shared,
     };
-    return { now: next as typeof now, loss: lossAt(next.values, t) };
+    return { now: next, loss: lossAt(next.values, t) };
   };
-  for (let k = 0; k < steps; k++) {
-    ({ now, loss } = isTracked ? advance() : scope(advance));
-    losses.push(isTracked ? loss : detach(loss));
+  if (isTracked) {
+    let standing = start();
+    const losses = Array.from({ length: steps }, () => {
+      standing = advance(standing);
+      return standing.loss;
+    });
+    return { losses, end: withoutTape(standing.now) };
   }
-  return { losses, end: withoutTape(now) };
+  const workspace = new Workspace();
+  try {
+    let standing = workspace.run(start);
+    const losses = Array.from({ length: steps }, () => {
+      standing = workspace.run(() => advance(standing));
+      workspace.dispose([standing.loss, ...tensorsIn(standing.now)]);
+      return detach(standing.loss);
+    });
+    return { losses, end: withoutTape(standing.now) };
+  } finally {
+    workspace.dispose();
+  }
+}
+
+/** An inner state, and the loss there. */
+interface Standing<S, C> {
+  readonly now: InnerState<S, C>;
+  readonly loss: Tensor;
 }
 
 /** A tensor of its own that gradients are asked of. */
@@ -119,3 +162,10 @@ export const withoutTape = <S extends State<S>, C extends State<C>>(state: Inner
   states: state.states.map((s) => mapTensors(s, detach)),
   shared: mapTensors(state.shared, detach),
 });
+
+/** The tensors of an inner state. */
+export const tensorsIn = <S extends State<S>, C extends State<C>>(state: InnerState<S, C>): Tensor[] => [
+  ...state.values,
+  ...state.states.flatMap((s) => tensorsOf(s)),
+  ...tensorsOf(state.shared),
+];
