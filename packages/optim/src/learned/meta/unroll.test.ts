@@ -1,8 +1,15 @@
 import { cpu } from "@descent/backend-cpu";
 import { wasm } from "@descent/backend-wasm";
-import { detach, Generator, Parameter, setBackend, type Tensor, tensor } from "@descent/core";
+import { detach, Generator, noGrad, Parameter, setBackend, type Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
-import { type AnyLearnedRule, moved, numbersOf, LEARNED_RULES as RULES, rateRule } from "@descent/testing";
+import {
+  type AnyLearnedRule,
+  countingBackend,
+  moved,
+  numbersOf,
+  LEARNED_RULES as RULES,
+  rateRule,
+} from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LearnedOptimizer } from "../base/learned-optimizer.ts";
@@ -12,11 +19,16 @@ import { quadratics } from "../tasks/quadratics.ts";
 import type { Task } from "../tasks/task.ts";
 import { backpropagation } from "./meta-gradient.ts";
 import { meanLoss } from "./meta-loss.ts";
-import { begin, unroll } from "./unroll.ts";
+import { begin, type InnerState, tensorsIn, unroll } from "./unroll.ts";
 
 beforeEach(() => {
   setBackend(cpu());
 });
+
+const BACKENDS = { cpu: cpu(), wasm: wasm({ threads: 1 }) };
+const SETTINGS = (["cpu", "wasm"] as const).flatMap((backend) =>
+  (["float32", "float64"] as const).map((type) => [backend, type] as const),
+);
 
 const dtype = "float64";
 const TASKS = {
@@ -185,6 +197,76 @@ describe.each(Object.keys(RULES))("windows of %s", (name) => {
       for (const [k, x] of row.entries())
         expect(Math.abs(fast[i]![k]! - x)).toBeLessThan(1e-4 * Math.max(1, Math.abs(x)));
   });
+
+  test.each(SETTINGS)("are the same with a tape, without one and in parts, on %s in %s", (backend, type) => {
+    setBackend(BACKENDS[backend]);
+    const task = classification({ points: 12, features: 2, classes: 2, hidden: [2], batchSize: 5, dtype: type }).sample(
+      new Generator(4),
+    );
+    const weights = rule.initialize({ generator: new Generator(5), dtype: type });
+    const all = ({ losses, end }: { losses: readonly Tensor[]; end: InnerState<never, never> }): number[][] =>
+      numbersOf([...losses, ...tensorsIn(end)]);
+    for (const w of Object.values(weights)) w.requiresGrad = true;
+    const from = begin(rule, task);
+    const tracked = unroll(rule, weights, task, from, { steps: 4 });
+    const twice = unroll(rule, weights, task, from, { steps: 4, secondDerivatives: true });
+    const untracked = noGrad(() => unroll(rule, weights, task, from, { steps: 4 }));
+    const first = unroll(rule, weights, task, from, { steps: 1 });
+    const rest = unroll(rule, weights, task, first.end, { steps: 3 });
+    expect(new Set(numbersOf(tracked.losses).flat()).size).toBe(4);
+    for (const other of [twice, untracked, { losses: [...first.losses, ...rest.losses], end: rest.end }])
+      expect(all(other as never)).toEqual(all(tracked as never));
+  });
+
+  test("pass no gradient on to the window before", () => {
+    const task = TASKS.quadratic.sample(new Generator(2));
+    const weights = rule.initialize({ generator: new Generator(3), dtype });
+    const lossOf = (w: Weights, from: InnerState<never, never>): Tensor =>
+      meanLoss(unroll(rule, w, task, from, { steps: 2, secondDerivatives: true }).losses);
+    const { end } = unroll(rule, weights, task, begin(rule, task), { steps: 2 });
+    const gradientOf = (run: (w: Weights) => Tensor): Weights =>
+      backpropagation((w) => ({ loss: run(w), end: null }), weights, new Generator()).gradients;
+    const cut = gradientOf((w) => lossOf(w, unroll(rule, w, task, begin(rule, task), { steps: 2 }).end as never));
+    expectDifferences(weights, cut, (w) => lossOf(w, end as never).item());
+    const through = gradientOf((w) =>
+      meanLoss(unroll(rule, w, task, begin(rule, task), { steps: 4, secondDerivatives: true }).losses.slice(2)),
+    );
+    expect(numbersOf(Object.values(through))).not.toEqual(numbersOf(Object.values(cut)));
+  });
+
+  test("keep nothing alive but losses and end, where there is no tape", () => {
+    const backend = countingBackend();
+    setBackend(backend);
+    const task = TASKS.classification.sample(new Generator(4));
+    const weights = rule.initialize({ generator: new Generator(5), dtype });
+    const from = begin(rule, task);
+    const peakOf = (steps: number): number => {
+      const before = backend.liveBytes;
+      backend.resetPeak();
+      const { losses, end } = unroll(rule, weights, task, from, { steps });
+      const peak = backend.peakBytes - before;
+      for (const x of [...losses, ...tensorsIn(end)]) x.dispose();
+      expect(backend.liveBytes).toBe(before);
+      return peak;
+    };
+    expect(peakOf(40)).toBeLessThanOrEqual(peakOf(30) + 10 * 8); // ten losses
+  });
+});
+
+test("nothing that a caller holds is changed or freed", () => {
+  const [weights, task] = [rateRule.initialize({ dtype }), TASKS.quadratic.sample(new Generator(1))];
+  const from = begin(rateRule, task);
+  const before = numbersOf([...task.initial, ...from.values]);
+  const [once, again] = [1, 2].map(() => unroll(rateRule, weights, task, from, { steps: 2 }));
+  expect(numbersOf([...task.initial, ...from.values])).toEqual(before);
+  expect(numbersOf(again!.losses)).toEqual(numbersOf(once!.losses));
+  expect(weights.rate!.requiresGrad).toBe(false);
+});
+
+test("options of the rule are handed on", () => {
+  const [weights, task] = [rateRule.initialize({ dtype }), TASKS.quadratic.sample(new Generator(1))];
+  const { end } = unroll(rateRule, weights, task, begin(rateRule, task, { lr: 0 }), { steps: 1 }, { lr: 0 });
+  expect(numbersOf(end.values)).toEqual(numbersOf(task.initial));
 });
 
 test("a parameter that the loss does not depend on has a gradient of zeros", () => {
