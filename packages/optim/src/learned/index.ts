@@ -44,5 +44,5 @@ export { type LSTMArchitecture, type LSTMHyper, type LSTMState, logAndSign, lstm
 export { type ClassificationOptions, classification } from "./tasks/classification.ts";
 export { type ImageSubsetsOptions, imageSubsets } from "./tasks/image-subsets.ts";
 export { type QuadraticsOptions, quadratics } from "./tasks/quadratics.ts";
-export { runTask, type TaskRun } from "./tasks/run-task.ts";
+export { type RunTaskOptions, runTask, type TaskRun } from "./tasks/run-task.ts";
 export type { Task, TaskDistribution } from "./tasks/task.ts";

@@ -1,11 +1,11 @@
 import { cpu } from "@descent/backend-cpu";
-import { Generator, grad, Parameter, setBackend, type Tensor, tensor } from "@descent/core";
+import { Generator, grad, Parameter, randn, setBackend, type Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
 import { CrossEntropyLoss, functionalCall, Linear, Sequential, Tanh } from "@descent/nn";
-import { numbersOf } from "@descent/testing";
+import { countingBackend, numbersOf, OPTIMIZER_CASES } from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Adam, LBFGS, SAM, SGD } from "../../index.ts";
+import { Adam, AdamWScheduleFree, LBFGS, SAM, SGD } from "../../index.ts";
 import {
   classification,
   imageSubsets,
@@ -63,6 +63,17 @@ describe.each(Object.keys(DISTRIBUTIONS))("%s", (name) => {
   });
 });
 
+test("float64 is float64 in all that a task computes", () => {
+  for (const tasks of [quadratics({ dtype: "float64" }), classification({ dtype: "float64" })]) {
+    const task = tasks.sample(new Generator(1));
+    expect(task.initial.every((x) => x.dtype === "float64")).toBe(true);
+    expect([task.loss(task.initial, 0), (task.fullLoss ?? task.loss)(task.initial, 0)].map((x) => x.dtype)).toEqual([
+      "float64",
+      "float64",
+    ]);
+  }
+});
+
 test("mini-batches are drawn from all examples, and differ from step to step", () => {
   const task = classification({ points: 30, batchSize: 5 }).sample(new Generator(1));
   const losses = Array.from({ length: 200 }, (_, t) => task.loss(task.initial, t).item());
@@ -95,6 +106,18 @@ test("problems side by side have the gradients that they have alone", () => {
 
 describe("runTask", () => {
   const tasks = classification({ points: 16, hidden: [3] });
+  /** A bowl over a matrix, which every optimizer takes. */
+  const flat: TaskDistribution = {
+    sample: (generator) => ({
+      initial: [randn([3, 3], { generator })],
+      loss: ([x], t) =>
+        x!
+          .sub(1)
+          .square()
+          .mean()
+          .mul(1 + 0.1 * t),
+    }),
+  };
 
   test.each([
     ["SGD", (p: readonly Parameter[]) => new SGD(p, { lr: 0.3 })],
@@ -112,9 +135,58 @@ describe("runTask", () => {
     expect(await runTask(task, make as never, 25)).toMatchObject({ losses, finalLoss });
   });
 
+  test.each(Object.keys(OPTIMIZER_CASES))("lets %s make its steps, whatever closure it wants", async (name) => {
+    const { make, closure } = OPTIMIZER_CASES[name]!;
+    const task = flat.sample(new Generator(2));
+    const run = () => runTask(task, (p) => make(p as never), 3, { closure: closure ?? "backward" });
+    const { losses, finalLoss, parameters } = await run();
+    expect(losses).toHaveLength(3);
+    expect(losses[0]).toBe(task.loss(task.initial, 0).item());
+    expect(finalLoss).toBe(task.loss(parameters, 3).item());
+    expect(await run()).toMatchObject({ losses, finalLoss });
+    expect(parameters.every((p) => p.requiresGrad)).toBe(true);
+  });
+
+  test("ends with the weights to use", async () => {
+    const task = flat.sample(new Generator(2));
+    let optimizer!: AdamWScheduleFree;
+    const { parameters, finalLoss } = await runTask(
+      task,
+      (p) => (optimizer = new AdamWScheduleFree(p, { lr: 0.1 })),
+      5,
+    );
+    const inUse = numbersOf(parameters);
+    expect(task.loss(parameters, 5).item()).toBe(finalLoss);
+    optimizer.train();
+    expect(numbersOf(parameters)).not.toEqual(inUse);
+  });
+
+  test("leaves nothing alive but the parameters and what the task made", async () => {
+    const backend = countingBackend();
+    setBackend(backend);
+    const task = flat.sample(new Generator(2));
+    const alive = async (steps: number): Promise<number> => {
+      const before = backend.liveBytes;
+      await runTask(task, (p) => new SGD(p, { lr: 0.01 }), steps);
+      return backend.liveBytes - before;
+    };
+    expect(await alive(1)).toBe(3 * 3 * 4);
+    expect(await alive(6)).toBe(3 * 3 * 4);
+  });
+
+  test("has no steps to make where there are none", async () => {
+    const task = tasks.sample(new Generator(1));
+    const { losses, finalLoss, parameters } = await runTask(task, (p) => new SGD(p), 0);
+    expect([losses, finalLoss]).toEqual([[], task.fullLoss!(task.initial).item()]);
+    expect(numbersOf(parameters)).toEqual(numbersOf(task.initial));
+  });
+
   test("tells what is wrong", async () => {
     const task = tasks.sample(new Generator(1));
     await expect(runTask(task, null as never, 3)).rejects.toThrow("runTask: optimizer is null, expected a function");
+    await expect(runTask(task, (p) => new SGD(p), 1, { closure: "none" } as never)).rejects.toThrow(
+      'runTask: closure is "none", expected "backward" or "loss"',
+    );
     await expect(runTask(task, (p) => new SGD(p), -1)).rejects.toThrow("runTask: steps is -1, expected an integer ≥ 0");
   });
 });
