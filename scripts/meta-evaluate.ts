@@ -1,94 +1,92 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import * as Plot from "@observablehq/plot";
 import { setBackend, wasm } from "descent";
-import { HierarchicalRNNOptimizer, LiMalikOptimizer, LSTMOptimizer } from "descent/learned";
-import { draw } from "../examples/plots/draw.ts";
-import { CLASSICS, type Contender, median, onHeldOut, quantile, type Result, tuned } from "./learned/compare.ts";
-import { FAMILIES, type FamilyName, RECIPES } from "./learned/recipes.ts";
+import {
+  CLASSICS,
+  type Contender,
+  compete,
+  type Family,
+  forTuning,
+  heldOut,
+  median,
+  quantile,
+  type Result,
+  shown,
+  tuned,
+  wins,
+} from "../examples/learned/compare.ts";
+import { drawRace } from "../examples/learned/pictures.ts";
+import { FAMILIES, type FamilyName, RECIPES, type RecipeName } from "./learned/recipes.ts";
+import { SHIPPED } from "./learned/shipped.ts";
 
 // Measures the shipped learned optimizers beside tuned classics on problems that nothing was trained or tuned on, and writes the figures into
-// docs/learned-optimizers.md: `npm run meta-evaluate`.
+// docs/learned-optimizers.md and docs/images/learned: `npm run meta-evaluate`.
 
-const LEARNED: Readonly<Record<keyof typeof RECIPES, Contender>> = {
-  lstm: (parameters) => new LSTMOptimizer(parameters),
-  "li-malik": (parameters) => new LiMalikOptimizer(parameters),
-  "hierarchical-rnn": (parameters) => new HierarchicalRNNOptimizer(parameters),
-};
+const PAGE = new URL("../docs/learned-optimizers.md", import.meta.url);
+const [FROM, TO] = ["<!-- figures of npm run meta-evaluate -->\n", "<!-- end of figures -->"];
+
+/** An optimizer in a table: how it does in as many steps as it was trained or tuned for, and in twice as many. */
+interface Row {
+  readonly title: string;
+  readonly isAtHome: boolean;
+  readonly result: Result;
+  readonly longer: Result;
+}
 
 setBackend(wasm({ relaxedSimd: false, threads: 1 }));
 const sections: string[] = [];
-for (const [name, family] of Object.entries(FAMILIES)) {
-  const results = new Map<string, Result>();
-  for (const [title, make] of Object.entries(CLASSICS)) {
-    const lr = await tuned(family, make);
-    results.set(`${title}, lr ${lr}`, await onHeldOut(family, (parameters) => make(parameters, lr)));
-  }
-  for (const [learned, contender] of Object.entries(LEARNED)) {
-    const home = RECIPES[learned as keyof typeof RECIPES].family === name;
-    const { name: title } = RECIPES[learned as keyof typeof RECIPES].rule;
-    results.set(home ? `**${title}**` : `${title} (trained elsewhere)`, await onHeldOut(family, contender));
-  }
-  const [sgd] = results.values();
-  const rows = [...results].map(([title, { finals }]) => {
-    const wins = finals.filter((loss, i) => loss < sgd!.finals[i]!).length;
-    const cells = [median(finals), quantile(finals, 0.25), quantile(finals, 0.75)].map(shown);
-    return `| ${title} | ${cells.join(" | ")} | ${title.startsWith("SGD, lr") ? "–" : `${wins} of ${finals.length}`} |`;
-  });
-  sections.push(
-    `On ${family.title}, ${family.steps} steps:\n\n| optimizer | median final loss | lower quartile | upper quartile | better than SGD |\n| --- | --- | --- | --- | --- |\n${rows.join("\n")}\n`,
-  );
+for (const name of Object.keys(FAMILIES) as FamilyName[]) {
+  const family = FAMILIES[name];
+  const rows = await rowsOf(name, family);
+  sections.push(section(name, family, rows));
   console.log(sections.at(-1));
-  writeFileSync(new URL(`../docs/images/learned/${name}.svg`, import.meta.url), picture(name as FamilyName, results));
+  const results = new Map(rows.map(({ title, result }) => [title, result]));
+  const picture = drawRace(`median loss on ${family.title}`, results);
+  writeFileSync(new URL(`../docs/images/learned/${name}.svg`, import.meta.url), picture);
 }
+const page = readFileSync(PAGE, "utf8");
+const [start, end] = [page.indexOf(FROM) + FROM.length, page.indexOf(TO)];
+if (start < FROM.length || end < start) throw new Error(`${PAGE.pathname} has no place for figures: ${FROM}${TO}`);
+writeFileSync(PAGE, `${page.slice(0, start)}\n${sections.join("\n")}\n${page.slice(end)}`);
 
-const page = new URL("../docs/learned-optimizers.md", import.meta.url);
-const [before, , after] = readFileSync(page, "utf8").split(/(?<=<!-- figures -->\n)|(?=<!-- end of figures -->)/);
-writeFileSync(page, `${before}\n${sections.join("\n")}\n${after}`);
-
-function shown(loss: number): string {
-  if (!Number.isFinite(loss)) return "diverges";
-  return loss >= 1e5 || loss < 1e-3 ? loss.toExponential(1) : String(Number(loss.toPrecision(3)));
-}
-
-/** Median losses, step by step. */
-function picture(name: FamilyName, results: ReadonlyMap<string, Result>): string {
-  const points = [...results].flatMap(([title, { curve }]) =>
-    curve.map((loss, step) => ({ step, loss, optimizer: title.replaceAll("*", "") })),
-  );
-  const start = points[0]!.loss;
-  return draw({
-    width: 720,
-    height: 340,
-    marginLeft: 52,
-    color: { legend: false, scheme: "observable10" },
-    x: { label: "step" },
-    y: {
-      type: "log",
-      label: `median loss on held-out ${name}`,
-      grid: true,
-      domain: lossDomain(points, start),
-      clamp: true,
-    },
-    marks: [
-      Plot.lineY(points, { x: "step", y: "loss", stroke: "optimizer", strokeWidth: 1.6 }),
-      Plot.text(
-        points,
-        Plot.selectLast({
-          x: "step",
-          y: "loss",
-          z: "optimizer",
-          text: "optimizer",
-          fill: "optimizer",
-          dx: 6,
-          textAnchor: "start",
-        }),
-      ),
-    ],
-    marginRight: 220,
+/** Classics with the best of their learning rates, and learned optimizers as they are shipped. */
+async function rowsOf(name: FamilyName, family: Family): Promise<Row[]> {
+  const row = async (title: string, isAtHome: boolean, contender: Contender): Promise<Row> => ({
+    title,
+    isAtHome,
+    result: await compete(family, contender, heldOut()),
+    longer: await compete({ ...family, steps: 2 * family.steps }, contender, heldOut()),
   });
+  const rows: Row[] = [];
+  for (const [title, make] of Object.entries(CLASSICS)) {
+    const lr = await tuned(family, make, forTuning());
+    rows.push(await row(`${title}, lr ${lr}`, false, (parameters) => make(parameters, lr)));
+  }
+  for (const [key, contender] of Object.entries(SHIPPED)) {
+    const { rule, family: home } = RECIPES[key as RecipeName];
+    rows.push(await row(rule.name, home === name, contender));
+  }
+  return rows;
 }
 
-/** From the least loss to twice that at the beginning. */
-function lossDomain(points: readonly { readonly loss: number }[], start: number): [number, number] {
-  return [Math.min(...points.map(({ loss }) => loss).filter((loss) => loss > 0)), 2 * start];
+function section(name: string, { title, steps }: Family, rows: readonly Row[]): string {
+  const [sgd] = rows;
+  const body = rows.map(({ title, isAtHome, result, longer }) => {
+    const { finals } = result;
+    const cells = [
+      ...[median(finals), quantile(finals, 0.25), quantile(finals, 0.75)].map(shown),
+      result === sgd!.result ? "–" : `${wins(result, sgd!.result)} of ${finals.length}`,
+      shown(median(longer.finals)),
+    ];
+    return `| ${isAtHome ? `**${title}**` : title} | ${cells.join(" | ")} |`;
+  });
+  return [
+    `### ${title[0]!.toUpperCase()}${title.slice(1)}`,
+    "",
+    `![Median losses on ${title}, step by step](images/learned/${name}.svg)`,
+    "",
+    `| ${steps} steps | median of final losses | lower quartile | upper quartile | better than SGD | median after ${2 * steps} steps |`,
+    "| --- | --- | --- | --- | --- | --- |",
+    ...body,
+    "",
+  ].join("\n");
 }

@@ -1,10 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import * as Plot from "@observablehq/plot";
 import { nn, optim, setBackend, wasm } from "descent";
-import { type MetaStep, MetaTrainer } from "descent/learned";
+import { MetaTrainer } from "descent/learned";
 import { exitWith, integer, parse, reportErrors, UsageError } from "../examples/cli/arguments.ts";
 import { Progress } from "../examples/cli/progress.ts";
-import { draw } from "../examples/plots/draw.ts";
+import { drawTraining } from "../examples/learned/pictures.ts";
 import { RECIPES, type Recipe, type RecipeName } from "./learned/recipes.ts";
 
 // Trains the weights of a learned optimizer that `@descent/optim/learned` comes with: `npm run meta-train -- lstm`.
@@ -56,21 +55,4 @@ writeFileSync(
 );
 const images = new URL("../docs/images/learned/", import.meta.url);
 mkdirSync(images, { recursive: true });
-writeFileSync(new URL(`meta-training-${name}.svg`, images), picture(curve));
-
-/** The meta-loss of windows, averaged over neighbours. */
-function picture(curve: readonly MetaStep[]): string {
-  const size = Math.ceil(curve.length / 150);
-  const points = Array.from({ length: Math.floor(curve.length / size) }, (_, i) => {
-    const group = curve.slice(i * size, (i + 1) * size).filter((step) => !step.skipped);
-    return { step: (i + 1) * size, loss: group.reduce((sum, { loss }) => sum + loss, 0) / group.length };
-  });
-  return draw({
-    width: 480,
-    height: 260,
-    marginLeft: 46,
-    x: { label: "window of meta-training", nice: true },
-    y: { label: "meta-loss (mean log loss)", grid: true },
-    marks: [Plot.lineY(points, { x: "step", y: "loss", stroke: "#4269d0", strokeWidth: 1.5 })],
-  });
-}
+writeFileSync(new URL(`meta-training-${name}.svg`, images), drawTraining(curve));

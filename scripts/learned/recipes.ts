@@ -7,18 +7,10 @@ import {
   type MetaTrainerOptions,
   meanLogLoss,
   quadratics,
-  type TaskDistribution,
 } from "descent/learned";
+import type { Family } from "../../examples/learned/compare.ts";
 
 // How the weights that are shipped were trained, and what they are measured on.
-
-/** Problems of one kind. */
-export interface Family {
-  readonly title: string;
-  readonly tasks: TaskDistribution;
-  /** Steps that a problem is optimized for. */
-  readonly steps: number;
-}
 
 export const FAMILIES = {
   quadratics: { title: "quadratics of 10 variables", tasks: quadratics(), steps: 100 },
