@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { nn } from "descent";
+import { nn, Parameter, zeros } from "descent";
+import { LSTMOptimizer } from "descent/learned";
 import { afterAll, describe, expect, test } from "vitest";
 import { CONTENDERS } from "./race/contenders.ts";
 
@@ -186,6 +187,47 @@ describe("optimizer-race.ts", () => {
     const { child, stdout } = await new Run("optimizer-race.ts", ["--help"]).ended;
     expect(child.exitCode).toBe(0);
     for (const name of ["function", "steps", "out", "seed", "help"])
+      expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
+  });
+});
+
+describe("learned-optimizer.ts", () => {
+  const args = ["--steps=4", "--inner-steps=6", "--problems=2", "--out=race", "--seed=3"];
+
+  test("trains, races, draws and saves weights; the same seed gives the same", { timeout: TIMEOUT }, async () => {
+    const [a, b] = await Promise.all([
+      new Run("learned-optimizer.ts", args).ended,
+      new Run("learned-optimizer.ts", args).ended,
+    ] as const);
+    expect([a.child.exitCode, a.stderr]).toEqual([0, ""]);
+    expect(a.stdout).toBe(b.stdout);
+    expect(a.stdout).toContain("It was trained for 4 windows of 6 steps.");
+    const rows = a.lines.slice(a.lines.findIndex((line) => line.startsWith("optimizer ")) + 1, -2);
+    const names = rows.map((row) =>
+      row
+        .slice(0, 24)
+        .replace(/, lr [\d.e-]+/, "")
+        .trim(),
+    );
+    expect(names).toEqual(["SGD", "SGD, momentum 0.9", "Adam", "learned"]);
+    for (const name of ["race", "meta-training"]) {
+      expect(readFileSync(join(a.cwd, "race", `${name}.svg`), "utf8")).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
+      expect(existsSync(join(a.cwd, "race", `${name}.png`))).toBe(true);
+    }
+    const weights = await nn.loadSafetensors(join(a.cwd, "race", "weights.safetensors"));
+    expect(new LSTMOptimizer([new Parameter(zeros([2]))], { weights }).weights).toBe(weights);
+  });
+
+  test.each(["classification", "mnist"])("learns to optimize %s, too", { timeout: TIMEOUT }, async (family) => {
+    const { child, stdout, stderr } = await new Run("learned-optimizer.ts", [`--family=${family}`, ...args]).ended;
+    expect([child.exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^learned +[\d.]+ +[\d.]+ +[\d.]+ +[012] of 2$/m);
+  });
+
+  test("shows its options", { timeout: TIMEOUT }, async () => {
+    const { child, stdout } = await new Run("learned-optimizer.ts", ["--help"]).ended;
+    expect(child.exitCode).toBe(0);
+    for (const name of ["family", "steps", "inner-steps", "problems", "out", "seed", "help"])
       expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
   });
 });

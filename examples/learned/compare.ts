@@ -72,7 +72,7 @@ export async function tuned(
 
 /** The value at a share of the way through the sorted numbers; NaN counts as the worst. */
 export function quantile(xs: readonly number[], share: number): number {
-  const sorted = xs.map((x) => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x)).sort((a, b) => a - b);
+  const sorted = xs.map(orWorst).sort((a, b) => a - b);
   const at = share * (sorted.length - 1);
   const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
   return low === high ? low : low + (at - Math.floor(at)) * (high - low);
@@ -80,8 +80,10 @@ export function quantile(xs: readonly number[], share: number): number {
 
 export const median = (xs: readonly number[]): number => quantile(xs, 0.5);
 
+const orWorst = (loss: number): number => (Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss);
+
 /** On how many problems a contender's last loss is less than another's. */
-export const wins = (a: Result, b: Result): number => a.finals.filter((loss, i) => loss < b.finals[i]!).length;
+export const wins = (a: Result, b: Result): number => a.finals.filter((loss, i) => loss < orWorst(b.finals[i]!)).length;
 
 /** A loss in three digits. */
 export function shown(loss: number): string {
