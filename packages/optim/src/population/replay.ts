@@ -13,7 +13,7 @@ export interface Replay<M> {
  * Trains one member as the end of an ancestry was: without the population. `createMember` makes the member of a number as it was before
  * generation 0; only that of the first row is made. Where training is deterministic, the weights are those of the population, to the bit.
  */
-export async function replay<H extends object, M extends Member<H, never>>(
+export async function replay<H extends object, M extends Pick<Member<H, unknown>, "train">>(
   createMember: (member: number) => M | Promise<M>,
   path: readonly LineageRow<H>[],
 ): Promise<Replay<M>> {
