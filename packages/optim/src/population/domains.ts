@@ -1,5 +1,6 @@
 import { ArgumentError, type Generator } from "@descent/core";
-import { type Check, shown } from "../checks.ts";
+import { type Check, flag, shown } from "../checks.ts";
+import { settled } from "../tools/arguments.ts";
 
 /** What a hyperparameter may be: plain data, so that a log in JSON holds it. */
 export type Plain = number | string | boolean | null | readonly Plain[];
@@ -41,7 +42,8 @@ export interface IntegerOptions {
  * Integers from `low` to `high`, both included. Perturbed ones are multiplied by a factor and truncated; where that changes nothing, as
  * with small ones, they go one further in the factor's direction. They stay between the ends.
  */
-export function integer(low: number, high: number, { log = false }: IntegerOptions = {}): Domain<number> {
+export function integer(low: number, high: number, options: IntegerOptions = {}): Domain<number> {
+  const { log } = settled("integer", options, { log: false }, { log: flag });
   rejectBounds("integer", low, high);
   for (const [name, value] of Object.entries({ low, high }))
     if (!Number.isInteger(value)) throw new ArgumentError("integer", `${name} is ${value}, expected an integer`);

@@ -22,10 +22,11 @@ export function ancestry<H extends object>(lineage: Lineage<H>, member: number, 
   const op = "ancestry";
   if (!Array.isArray(lineage) || lineage.length === 0)
     throw new ArgumentError(op, `expected the rows of a lineage, got ${shown(lineage)}`, "pass population.lineage");
+  const rowAt = rowsOf<H>(lineage);
   const path: LineageRow<H>[] = [];
   let at = member;
   for (let g = generation ?? lineage.at(-1)!.generation; path[0]?.generation !== 0; g--) {
-    const row = rowAt<H>(lineage, g, at);
+    const row = rowAt(g, at);
     if (row === undefined)
       throw new ArgumentError(
         op,
@@ -47,11 +48,13 @@ export interface LineageEdge<H extends object> {
 }
 
 /** The lines of the tree of a lineage, for drawing it. */
-export const lineageEdges = <H extends object>(lineage: Lineage<H>): LineageEdge<H>[] =>
-  lineage.flatMap((to) => {
-    const from = rowAt(lineage, to.generation - 1, to.parent ?? to.member);
+export function lineageEdges<H extends object>(lineage: Lineage<H>): LineageEdge<H>[] {
+  const rowAt = rowsOf(lineage);
+  return lineage.flatMap((to) => {
+    const from = rowAt(to.generation - 1, to.parent ?? to.member);
     return from === undefined ? [] : [{ from, to, copied: to.parent !== null }];
   });
+}
 
 /** A row of the table of `schedule()`: the time from `start` to `end`, and what the hyperparameters were then. */
 export type ScheduleRow<H extends object> = H & {
@@ -128,9 +131,11 @@ export function lineageProblems<H extends object>(lineage: Lineage<H>, size: num
 
 const isRecord = <T>(value: T | undefined): value is T & object => typeof value === "object" && value !== null;
 
-function rowAt<H extends object>(lineage: Lineage<H>, generation: number, member: number): LineageRow<H> | undefined {
-  // In a whole lineage the row is where it belongs.
-  const size = lineage.findLastIndex((row) => row.generation === 0) + 1;
-  const row = lineage[generation * size + member];
-  return row?.generation === generation && row.member === member ? row : undefined;
+/** A way to the row of a member in a generation. */
+function rowsOf<H extends object>(
+  lineage: Lineage<H>,
+): (generation: number, member: number) => LineageRow<H> | undefined {
+  const key = (generation: number, member: number): string => `${generation} ${member}`;
+  const rows = new Map(lineage.map((row) => [key(row.generation, row.member), row]));
+  return (generation, member) => rows.get(key(generation, member));
 }

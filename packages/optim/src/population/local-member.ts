@@ -1,4 +1,11 @@
-import { ArgumentError, defaultGenerator, type GeneratorState, getRngState, setRngState } from "@descent/core";
+import {
+  ArgumentError,
+  defaultGenerator,
+  type GeneratorState,
+  getRngState,
+  StateDictError,
+  setRngState,
+} from "@descent/core";
 import { type Check, callable, optional, reject, shown } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 import { type Setters, writeHyperparameters } from "./hyperparameters.ts";
@@ -103,6 +110,7 @@ export function localMember<H extends object>(options: LocalMemberOptions<H>): M
       ),
     }),
     load(checkpoint) {
+      rejectOther(Object.keys(parts), checkpoint);
       for (const [name, part] of Object.entries(parts)) {
         const state = snapshot(checkpoint.parts[name]);
         if (isStream(part)) part.setState(state as GeneratorState);
@@ -128,6 +136,17 @@ function inTurn<T>(fn: () => Promise<T>): Promise<T> {
 }
 
 const isStream = (part: Stateful | RandomStream): part is RandomStream => "getState" in part && "setState" in part;
+
+/** Throws where a checkpoint is not that of a member with the same parts. */
+function rejectOther(names: readonly string[], { parts }: LocalCheckpoint): void {
+  const saved = Object.keys(parts);
+  if (saved.length !== names.length || names.some((name) => !saved.includes(name)))
+    throw new StateDictError(
+      `${NAME}.load`,
+      `the checkpoint has ${saved.join(", ")}, the member ${names.join(", ")}`,
+      "load what a member with the same parts saved",
+    );
+}
 
 function rejectParts(parts: Readonly<Record<string, unknown>>): void {
   if (Object.keys(parts).length === 0)

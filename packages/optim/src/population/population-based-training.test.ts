@@ -208,7 +208,7 @@ describe("a population of networks", () => {
           expect(await packTensors(await member.save())).toEqual(await packTensors(members[i]));
         }
       }),
-      { numRuns: 5 },
+      { numRuns: 3 },
     );
   });
 
@@ -226,7 +226,7 @@ describe("a population of networks", () => {
         expect(resumed.lineage).toEqual(straight.lineage);
         expect(await plain(resumed)).toEqual(await plain(straight));
       }),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   });
 
