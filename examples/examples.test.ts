@@ -231,3 +231,34 @@ describe("learned-optimizer.ts", () => {
       expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
   });
 });
+
+describe("population-based-training.ts", () => {
+  test("finds a schedule, compares it with a random search, and draws both", { timeout: TIMEOUT }, async () => {
+    const args = ["--members=3", "--generations=2", "--train-size=100", "--out=pictures", "--seed=1"];
+    const [a, b] = await Promise.all([
+      new Run("population-based-training.ts", args).ended,
+      new Run("population-based-training.ts", args).ended,
+    ] as const);
+    expect([a.child.exitCode, a.lines[0]]).toEqual([0, "3 LeNets, 2 passes over 100 digits"]);
+    expect(a.stdout).toMatch(/^population +\d+\.\d\d % +\d+\.\d\d % /m);
+    expect(a.stdout).toMatch(/^random search +\d+\.\d\d % +\d+\.\d\d % /m);
+    expect(a.lines.filter((line) => /^[01] +[012] /.test(line))).toHaveLength(2);
+    expect(b.stdout).toBe(a.stdout);
+    for (const name of ["lineage", "schedule"])
+      expect(readFileSync(join(a.cwd, "pictures", `${name}.svg`), "utf8")).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
+  });
+
+  test("rejects a bad option with one line", { timeout: TIMEOUT }, async () => {
+    const { child, stdout, stderr } = await new Run("population-based-training.ts", ["--members=1"]).ended;
+    const problem =
+      'population-based-training: --members must be an integer of at least 2, got "1"; --help lists the options\n';
+    expect([child.exitCode, stdout, stderr]).toEqual([2, "", problem]);
+  });
+
+  test("shows its options", { timeout: TIMEOUT }, async () => {
+    const { child, stdout } = await new Run("population-based-training.ts", ["--help"]).ended;
+    expect(child.exitCode).toBe(0);
+    for (const name of ["members", "generations", "train-size", "seed", "out", "help"])
+      expect(stdout).toMatch(new RegExp(`^  --${name} .*\\S`, "m"));
+  });
+});

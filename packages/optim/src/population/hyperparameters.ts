@@ -3,8 +3,8 @@ import type { ScheduledGroup } from "../base/any-optimizer.ts";
 import type { ScheduleStateDict } from "../schedulers/lr-scheduler.ts";
 import { LRScheduler } from "../schedulers/lr-scheduler.ts";
 
-/** What writes a hyperparameter to where it belongs. */
-export type Setters<H extends object> = { readonly [K in keyof H]?: (value: H[K]) => void };
+/** What writes a hyperparameter to where it belongs; `null` for one that only the training function reads. */
+export type Setters<H extends object> = { readonly [K in keyof H]?: ((value: H[K]) => void) | null };
 
 /** An optimizer, as far as hyperparameters go. */
 interface Grouped {
@@ -30,9 +30,10 @@ export function writeHyperparameters<H extends object>(
   const problems = entries.flatMap(([name]) =>
     Object.hasOwn(setters, name) ? [] : problemsOf(name, optimizers, schedulers),
   );
-  if (problems.length > 0) throw new ArgumentError(op, problems.join("; "), "name a function for it in `set`");
+  if (problems.length > 0)
+    throw new ArgumentError(op, problems.join("; "), "name a function for it in `set`, or null if train reads it");
   for (const [name, value] of entries)
-    if (Object.hasOwn(setters, name)) setters[name as keyof H]!(value as never);
+    if (Object.hasOwn(setters, name)) setters[name as keyof H]?.(value as never);
     else for (const optimizer of takers(name, optimizers)) write(name, value, optimizer, schedulers);
 }
 

@@ -40,16 +40,16 @@ describe("hyperparameters", () => {
   test("are written into all groups that have them, before every interval", async () => {
     const optimizer = new Adam([{ params: parameter() }, { params: parameter(), lr: 0.5 }]);
     const seen: unknown[] = [];
-    const member = localMember<{ lr: number; betas: readonly number[]; depth: number }>({
+    const member = localMember<{ lr: number; betas: readonly number[]; depth: number; steps: number }>({
       parts: { optimizer },
-      set: { depth: (depth) => seen.push(depth) },
+      set: { depth: (depth) => seen.push(depth), steps: null },
       train: (hyper, generation) => {
         seen.push(hyper, generation, ...optimizer.paramGroups.map(({ lr, betas }) => [lr, ...betas]));
         optimizer.paramGroups[0]!.lr = 7;
         return 3;
       },
     });
-    const hyper = { lr: 0.25, betas: [0.5, 0.75], depth: 2 };
+    const hyper = { lr: 0.25, betas: [0.5, 0.75], depth: 2, steps: 9 };
     expect(await member.train(hyper, 4)).toBe(3);
     expect(seen).toEqual([2, hyper, 4, [0.25, 0.5, 0.75], [0.25, 0.5, 0.75]]);
     expect(optimizer.paramGroups[0]!.betas).not.toBe(hyper.betas);
@@ -122,19 +122,19 @@ describe("hyperparameters", () => {
 
   test.each<[string, () => unknown]>([
     [
-      "localMember: learningRate is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); beta is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); name a function for it in `set`",
+      "localMember: learningRate is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); beta is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); name a function for it in `set`, or null if train reads it",
       train({ optimizer: sgd() }, { lr: 0.5, learningRate: 1, beta: 2 }),
     ],
     [
-      "localMember: lr is no option of an optimizer (no optimizer is among the parts); name a function for it in `set`",
+      "localMember: lr is no option of an optimizer (no optimizer is among the parts); name a function for it in `set`, or null if train reads it",
       train({ random: new Generator(0) }, { lr: 0.5 }),
     ],
     [
-      "localMember: params is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); name a function for it in `set`",
+      "localMember: params is no option of an optimizer (known: lr, momentum, dampening, weightDecay, nesterov, maximize); name a function for it in `set`, or null if train reads it",
       train({ optimizer: sgd() }, { params: 1 }),
     ],
     [
-      "localMember: lr is set by a scheduler that is not among the parts; name a function for it in `set`",
+      "localMember: lr is set by a scheduler that is not among the parts; name a function for it in `set`, or null if train reads it",
       () => {
         const optimizer = sgd();
         new ExponentialLR(optimizer, { gamma: 0.5 });
@@ -142,7 +142,7 @@ describe("hyperparameters", () => {
       },
     ],
     [
-      "localMember: lr is set by OneCycleLR, which has bounds of its own for it; momentum is set by OneCycleLR, which has bounds of its own for it; name a function for it in `set`",
+      "localMember: lr is set by OneCycleLR, which has bounds of its own for it; momentum is set by OneCycleLR, which has bounds of its own for it; name a function for it in `set`, or null if train reads it",
       () => {
         const optimizer = sgd();
         const scheduler = new OneCycleLR(optimizer, { maxLr: 1, totalSteps: 9 });
@@ -267,7 +267,7 @@ describe("rejects", () => {
       "localMember: evaluate is 1, expected a function; seed is 0.5, expected an integer",
       make({ evaluate: 1, seed: 0.5 }),
     ],
-    ["localMember: set.depth is 3, expected a function", make({ set: { depth: 3 } })],
+    ["localMember: set.depth is 3, expected a function, or null", make({ set: { depth: 3 } })],
     ["localMember: model is unknown (known: parts, train, evaluate, set, seed)", make({ model: 1 })],
   ])("%s", (message, fn) => {
     expect(fn).toThrow(ArgumentError);

@@ -6,7 +6,7 @@ import {
   StateDictError,
   setRngState,
 } from "@descent/core";
-import { type Check, callable, optional, reject, shown } from "../checks.ts";
+import { type Check, callable, optional, orNull, reject, shown } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 import { type Setters, writeHyperparameters } from "./hyperparameters.ts";
 import type { Member } from "./member.ts";
@@ -32,7 +32,7 @@ export interface LocalMemberOptions<H extends object> {
   readonly train: (hyperparameters: H, generation: number) => unknown;
   /** Gives the score after each interval. */
   readonly evaluate?: (hyperparameters: H, generation: number) => number | Promise<number>;
-  /** Functions for hyperparameters that are not options of the optimizer, or are to be written in another way. */
+  /** Functions for hyperparameters that are not options of the optimizer, or are to be written in another way; `null` for what only `train` reads. */
   readonly set?: Setters<H>;
   /** Where the default generator begins, as this member sees it. Default: drawn from the default generator. */
   readonly seed?: number;
@@ -47,6 +47,7 @@ export interface LocalCheckpoint {
 }
 
 const NAME = "localMember";
+const setter = orNull(callable);
 const record: Check = {
   expected: "an object",
   test: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -73,7 +74,7 @@ export function localMember<H extends object>(options: LocalMemberOptions<H>): M
   reject(
     NAME,
     Object.entries(set).flatMap(([name, fn]) =>
-      callable.test(fn) ? [] : [`set.${name} is ${shown(fn)}, expected a function`],
+      setter.test(fn) ? [] : [`set.${name} is ${shown(fn)}, expected ${setter.expected}`],
     ),
   );
   let random: GeneratorState = { seed: seed ?? Math.floor(defaultGenerator.uniform() * 2 ** 53), counter: 0 };
