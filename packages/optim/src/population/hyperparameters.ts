@@ -80,11 +80,10 @@ function write(name: string, value: unknown, optimizer: Grouped, schedulers: rea
 
 /** Lets the schedules of an optimizer, where they stand, start from another initial rate. */
 function rebase(lr: number, { paramGroups }: Grouped, schedulers: readonly LRScheduler[]): void {
+  // The last one of a chain also sets the groups' initialLr.
   for (const scheduler of schedulers) scheduler.loadStateDict(withBase(scheduler.stateDict(), lr));
-  for (const [i, group] of paramGroups.entries()) {
-    group.initialLr = lr;
+  for (const [i, group] of paramGroups.entries())
     group.lr = schedulers.reduce((rate, scheduler) => scheduler.rateAt(scheduler.place, i, rate), lr);
-  }
   // What they set last is what they are asked for.
   for (const scheduler of schedulers) scheduler.loadStateDict(scheduler.stateDict());
 }

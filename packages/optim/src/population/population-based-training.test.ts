@@ -3,6 +3,7 @@ import { wasm } from "@descent/backend-wasm";
 import { ArgumentError, StateDictError, setBackend } from "@descent/core";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { LEARNER_SPACE, type LearnerHyper, type LearnerOptions, learner } from "../testing/learner.ts";
 import {
   ancestry,
   type Lineage,
@@ -16,7 +17,6 @@ import {
   packTensors,
   replay,
 } from "./index.ts";
-import { LEARNER_SPACE, type LearnerHyper, type LearnerOptions, learner } from "./testing/learner.ts";
 
 beforeEach(() => setBackend(cpu()));
 

@@ -29,7 +29,7 @@ export function ranking(scores: readonly (number | null)[], mode: Mode): number[
 }
 
 /** How many of a population are replaced: ⌈q·N⌉, and at most ⌊N/2⌋. */
-export const replacements = (size: number, quantile: number): number =>
+const replacements = (size: number, quantile: number): number =>
   // The product of 0.07 and 100 is a little more than 7.
   Math.min(Math.ceil(quantile * size - 1e-9), Math.floor(size / 2));
 

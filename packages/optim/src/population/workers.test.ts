@@ -3,12 +3,12 @@ import { Worker } from "node:worker_threads";
 import { cpu } from "@descent/backend-cpu";
 import { setBackend } from "@descent/core";
 import { expect, test } from "vitest";
+import { LEARNER_SPACE, type LearnerHyper, learner } from "../testing/learner.ts";
+import type { Request } from "../testing/worker.ts";
 import { type LocalCheckpoint, type Member, PopulationBasedTraining, packTensors } from "./index.ts";
-import { LEARNER_SPACE, type LearnerHyper, learner } from "./testing/learner.ts";
-import type { Request } from "./testing/worker.ts";
 
 /** The program of the threads: TypeScript, which nobody translates in a worker unless it is asked to. */
-const PROGRAM = `import("tsx/esm/api").then(({ register }) => (register(), import("${new URL("testing/worker.ts", import.meta.url)}")))`;
+const PROGRAM = `import("tsx/esm/api").then(({ register }) => (register(), import("${new URL("../testing/worker.ts", import.meta.url)}")))`;
 const NUMBERS = [0, 1];
 
 /** A member in a thread of its own, whose checkpoints come as plain data. */

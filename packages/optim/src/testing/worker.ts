@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { cpu } from "@descent/backend-cpu";
 import { setBackend } from "@descent/core";
-import { type LocalCheckpoint, packTensors, unpackTensors } from "../index.ts";
+import { type LocalCheckpoint, packTensors, unpackTensors } from "../population/index.ts";
 import { type LearnerHyper, learner } from "./learner.ts";
 
 /** What a member is asked for. */

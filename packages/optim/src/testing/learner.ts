@@ -1,8 +1,15 @@
 import { Generator, randn, type Tensor } from "@descent/core";
 import "@descent/core/methods";
 import * as nn from "@descent/nn";
-import { AdamW } from "../../index.ts";
-import { type LocalCheckpoint, localMember, logUniform, type Member, type Space, uniform } from "../index.ts";
+import { AdamW } from "../index.ts";
+import {
+  type LocalCheckpoint,
+  localMember,
+  logUniform,
+  type Member,
+  type Space,
+  uniform,
+} from "../population/index.ts";
 
 /** What the population of the tests looks for. */
 export interface LearnerHyper {
