@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as d from "./index.ts";
+import * as pbt from "./population.ts";
 
 // What PyTorch rejects is rejected, by an error that names the op, the values, and what to do. Every line is a call, the op that it
 // blames, and what its message has to show; what else it says is quoted in the tests of its subject.
@@ -15,6 +16,9 @@ const parameter = new d.Parameter(zeros([2]));
 const find = (options: d.optim.FindLearningRateOptions): unknown =>
   optim.findLearningRate(new optim.SGD([parameter]), () => parameter.sum(), options);
 const sgd = new optim.SGD([parameter], { lr: 0.1 });
+const member = (): pbt.Member<object, unknown> => ({ train: () => 0, save: () => null, load: () => {} });
+const populate = (size: number, options: object, space: object = { lr: pbt.uniform(0, 1) }): unknown =>
+  new pbt.PopulationBasedTraining(Array.from({ length: size }, member), space, wrong({ mode: "max", ...options }));
 const matrix = new d.Parameter(zeros([2, 2]));
 
 type BadCall = readonly [call: () => unknown, op: string, ...shown: string[]];
@@ -396,6 +400,21 @@ const CALLS: Readonly<Record<string, readonly BadCall[]>> = {
     [() => new data.TensorDataset(ones([2]), ones([3])), "TensorDataset", "[2]", "[3]"],
     [() => new data.DataLoader(new data.TensorDataset(ones([2])), { batchSize: 0 }), "DataLoader", "0"],
     [() => d.setNumThreads(0), "wasm", "0"],
+  ],
+  populations: [
+    [() => populate(1, {}), "PopulationBasedTraining", "population of 1", "two members"],
+    [() => populate(4, { quantile: 0.6 }), "PopulationBasedTraining", "0.6", "[0, 0.5]"],
+    [() => populate(4, { mode: "best" }), "PopulationBasedTraining", "best", "max", "min"],
+    [() => populate(4, { perturb: 2 }), "PopulationBasedTraining", "perturb", "factors"],
+    [() => populate(4, {}, {}), "PopulationBasedTraining", "empty", "logUniform"],
+    [() => populate(4, {}, { lr: 0.1 }), "PopulationBasedTraining", "lr", "0.1", "uniform"],
+    [() => populate(2, { initial: [{ lr: 2 }, { lr: 0 }] }), "PopulationBasedTraining", "initial[0].lr", "2", "[0, 1]"],
+    [() => pbt.uniform(1, 0), "uniform", "1", "0"],
+    [() => pbt.logUniform(0, 1), "logUniform", "0"],
+    [() => pbt.integer(1, 2.5), "integer", "2.5"],
+    [() => pbt.choice([]), "choice", "[]"],
+    [() => pbt.localMember({ parts: {}, train: () => 0 }), "localMember", "parts", "optimizer"],
+    [() => pbt.ancestry([], 0), "ancestry", "[]", "lineage"],
   ],
 };
 
