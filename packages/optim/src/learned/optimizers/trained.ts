@@ -1,3 +1,4 @@
+import { keep } from "@descent/core";
 import { decodeSafetensors } from "@descent/core/safetensors";
 import { rejectNonObject } from "../../checks.ts";
 import type { Weights } from "../base/learned-rule.ts";
@@ -19,6 +20,12 @@ export function withWeights<H extends object>(
 ): { readonly weights: Weights; readonly hyper: Partial<H> } {
   rejectNonObject(op, options, checks);
   const { weights, ...hyper } = options;
-  const shipped = (): Weights => decodeSafetensors(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
-  return { weights: weights ?? shipped(), hyper: hyper as unknown as Partial<H> };
+  return { weights: weights ?? decoded(text), hyper: hyper as unknown as Partial<H> };
+}
+
+/** The optimizer's own, also where it is made inside of a scope. */
+function decoded(text: string): Weights {
+  const weights = decodeSafetensors(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+  for (const w of Object.values(weights)) keep(w);
+  return weights;
 }
