@@ -264,6 +264,11 @@ test("nothing that a caller holds is changed or freed", () => {
 });
 
 test("options of the rule are handed on", () => {
+  const states = [0.5, 0.25].map((startRate) => {
+    const rule = RULES["hierarchical-rnn"]!;
+    return begin(rule, TASKS.quadratic.sample(new Generator(1)), { ...rule.defaults, startRate });
+  });
+  expect(numbersOf(tensorsIn(states[0]!))).not.toEqual(numbersOf(tensorsIn(states[1]!)));
   const [weights, task] = [rateRule.initialize({ dtype }), TASKS.quadratic.sample(new Generator(1))];
   const { end } = unroll(rateRule, weights, task, begin(rateRule, task, { lr: 0 }), { steps: 1 }, { lr: 0 });
   expect(numbersOf(end.values)).toEqual(numbersOf(task.initial));
