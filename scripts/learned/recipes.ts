@@ -19,7 +19,7 @@ export const FAMILIES = {
 export type FamilyName = keyof typeof FAMILIES;
 
 // biome-ignore lint/suspicious/noExplicitAny: rules of all options and states
-export type AnyLearnedRule = LearnedRule<any, any, any>;
+type AnyLearnedRule = LearnedRule<any, any, any>;
 
 export interface Recipe {
   readonly rule: AnyLearnedRule;

@@ -2,7 +2,16 @@ import { cpu } from "@descent/backend-cpu";
 import { BackendError, ones, randn, StateDictError, setBackend, type Tensor, tensor, zeros } from "@descent/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BatchNorm1d, type Layer, LayerNorm, Linear, ReLU, Sequential } from "./index.ts";
+import {
+  BatchNorm1d,
+  decodeSafetensors,
+  encodeSafetensors,
+  type Layer,
+  LayerNorm,
+  Linear,
+  ReLU,
+  Sequential,
+} from "./index.ts";
 
 setBackend(cpu());
 
@@ -33,6 +42,12 @@ test("what is saved is what is loaded", () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test("safetensors take the weights of a model to the next", () => {
+  const [a, b] = [build(["nested"], 3), build(["nested"], 3)];
+  b.loadStateDict(decodeSafetensors(encodeSafetensors(a.stateDict(), { epoch: "3" })));
+  expect(values(b.stateDict())).toEqual(values(a.stateDict()));
 });
 
 describe("stateDict", () => {

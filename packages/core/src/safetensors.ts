@@ -1,23 +1,23 @@
 /**
- * Files of named tensors, in the format of Python's `safetensors`.
+ * Reads and writes tensors as safetensors, the files of Python's library of that name.
  *
  * @module @descent/core/safetensors
  */
-import { DataError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
-import { type Contents, metadataOf, pack, unpack } from "./format.ts";
+import { DataError } from "./errors.ts";
+import { type Contents, pack, unpack, unpackMetadata } from "./safetensors-format.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Tensors under their names. */
+export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Text that travels with the tensors. */
 export type Metadata = Readonly<Record<string, string>>;
-
-/** Tensors by name. */
-type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /**
  * The bytes of a safetensors file, as Python's `safetensors` reads it, with float32 as F32, float64 as F64, int32 as I32 and bool as BOOL.
  * Throws on backends that compute asynchronously; `saveSafetensors` waits for them.
  */
-export const encodeSafetensors = (tensors: NamedTensors, metadata?: Metadata): Uint8Array =>
+export const encodeSafetensors = (tensors: Tensors, metadata?: Metadata): Uint8Array =>
   pack(
     "encodeSafetensors",
     contentsOf(tensors, (x) => x.dataSync()),
@@ -31,12 +31,12 @@ export const encodeSafetensors = (tensors: NamedTensors, metadata?: Metadata): U
  */
 export const decodeSafetensors = (bytes: Uint8Array): Record<string, Tensor> => unpack("decodeSafetensors", "", bytes);
 
-/** The text that travels with the tensors in the bytes of a safetensors file; an empty object where there is none. Throws as decoding does. */
+/** The metadata in the bytes of a safetensors file, empty where there are none. Throws a DataError where the bytes are malformed. */
 export const decodeSafetensorsMetadata = (bytes: Uint8Array): Record<string, string> =>
-  metadataOf("decodeSafetensorsMetadata", bytes);
+  unpackMetadata("decodeSafetensorsMetadata", "", bytes);
 
 /** Writes a safetensors file: beside `path` first, then in its place, so that a crash leaves the old file or the new one. For Node. */
-export async function saveSafetensors(path: string, tensors: NamedTensors, metadata?: Metadata): Promise<void> {
+export async function saveSafetensors(path: string, tensors: Tensors, metadata?: Metadata): Promise<void> {
   const values = contentsOf(tensors, (x) => x.data());
   const contents = await Promise.all(values.map(async (entry) => ({ ...entry, values: await entry.values })));
   const bytes = pack("saveSafetensors", contents, metadata);
@@ -66,7 +66,7 @@ export async function loadSafetensors(path: string): Promise<Record<string, Tens
   return unpack("loadSafetensors", `${path}: `, bytes);
 }
 
-const contentsOf = <V>(tensors: NamedTensors, values: (x: Tensor) => V): Contents<V>[] =>
+const contentsOf = <V>(tensors: Tensors, values: (x: Tensor) => V): Contents<V>[] =>
   Object.entries(tensors).map(([name, x]) => ({ name, dtype: x.dtype, shape: x.shape, values: values(x) }));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,8 +1,8 @@
-import { bytesPerElement, type DType, type TypedArray } from "../dtype.ts";
-import { ArgumentError, DataError } from "../errors.ts";
-import { fromTypedArray } from "../ops/creation.ts";
-import { type Shape, show, sizeOf } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { bytesPerElement, type DType, type TypedArray } from "./dtype.ts";
+import { ArgumentError, DataError } from "./errors.ts";
+import { fromTypedArray } from "./ops/creation.ts";
+import { type Shape, show, sizeOf } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
 
 // A file is the length of the header (8 bytes, little-endian), the header (JSON, padded with spaces), and the elements of all tensors
 // without gaps (https://github.com/huggingface/safetensors#format). Typed arrays are little-endian wherever JavaScript runs today.
@@ -27,7 +27,7 @@ type NumericArray = Parameters<typeof fromTypedArray>[0];
 type Format = readonly [
   dtype: DType,
   array: { readonly BYTES_PER_ELEMENT: number; new (bytes: ArrayBuffer): NumericArray },
-  read?: (array: never) => NumericArray | null,
+  convert?: (array: never) => NumericArray | null,
 ];
 
 const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
@@ -104,31 +104,19 @@ interface Entry {
 /** The tensors of a file. Nothing is allocated that the length of the file does not pay for. */
 export function unpack(op: string, where: string, bytes: Uint8Array): Record<string, Tensor> {
   const fail = failing(op, where);
-  const { header, data } = split(bytes, fail);
-  const entries = Object.entries(header).flatMap(([name, value]) => {
-    if (name === METADATA) {
-      checkMetadata(value, fail);
-      return [];
-    }
-    return [entryOf(name, value, fail)];
-  });
-  checkCoverage(entries, data.length, fail);
+  const { entries, data } = read(bytes, fail);
   return Object.fromEntries(
-    entries.map(({ name, format: [dtype, Elements, read], shape, start, end }) => {
+    entries.map(({ name, format: [dtype, Elements, convert], shape, start, end }) => {
       const elements = new Elements(data.slice(start, end).buffer as ArrayBuffer);
-      const values = read ? read(elements as never) : elements;
+      const values = convert ? convert(elements as never) : elements;
       return [name, fromTypedArray(values ?? fail(`"${name}" holds integers beyond 32 bits`), shape, dtype)];
     }),
   );
 }
 
-/** The text that travels with the tensors of a file; an empty object where there is none. */
-export function metadataOf(op: string, bytes: Uint8Array): Record<string, string> {
-  const fail = failing(op, "");
-  const { [METADATA]: metadata = {} } = split(bytes, fail).header as Record<string, unknown>;
-  checkMetadata(metadata, fail);
-  return metadata as Record<string, string>;
-}
+/** The metadata of a file; none are an empty record. */
+export const unpackMetadata = (op: string, where: string, bytes: Uint8Array): Record<string, string> =>
+  read(bytes, failing(op, where)).metadata;
 
 type Fail = (problem: string) => never;
 
@@ -137,6 +125,21 @@ const failing =
   (problem) => {
     throw new DataError(op, `${where}${problem}`, "the file is no safetensors file, or damaged");
   };
+
+/** What a file says of itself, all of it checked, and the bytes of its elements. */
+function read(
+  bytes: Uint8Array,
+  fail: Fail,
+): { entries: readonly Entry[]; metadata: Record<string, string>; data: Uint8Array } {
+  const { header, data } = split(bytes, fail);
+  let metadata: Record<string, string> = {};
+  const entries: Entry[] = [];
+  for (const [name, value] of Object.entries(header))
+    if (name === METADATA) metadata = metadataOf(value, fail);
+    else entries.push(entryOf(name, value, fail));
+  checkCoverage(entries, data.length, fail);
+  return { entries, metadata, data };
+}
 
 /** The header as parsed JSON, and the bytes behind it. */
 function split(bytes: Uint8Array, fail: Fail): { header: object; data: Uint8Array } {
@@ -177,10 +180,10 @@ function duplicateKey(json: string): string | null {
   return null;
 }
 
-function checkMetadata(value: unknown, fail: Fail): void {
-  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === "string"))
-    fail(`the ${METADATA} must map text to text`);
-}
+const metadataOf = (value: unknown, fail: Fail): Record<string, string> =>
+  isRecord(value) && Object.values(value).every((text) => typeof text === "string")
+    ? (value as Record<string, string>)
+    : fail(`the ${METADATA} must map text to text`);
 
 function entryOf(name: string, value: unknown, fail: Fail): Entry {
   if (!isRecord(value)) return fail(`"${name}" is not described by an object`);
