@@ -147,6 +147,11 @@ describe("a step of meta-training", () => {
     await trainer.step();
     const [{ seed, inner }] = trainer.stateDict().tasks as [SavedTask<LSTMState, Record<never, never>>];
     expect(numbersOf(inner.values)).toEqual(numbersOf(small.tasks.sample(new Generator(seed)).initial));
+    const startingAt = async (startRate: number): Promise<number> => {
+      const training = new MetaTrainer(LEARNED_RULES["hierarchical-rnn"]!, { ...small, hyper: { startRate } });
+      return (await training.step()).loss;
+    };
+    expect(await startingAt(0.5)).not.toBe(await startingAt(0.25));
   });
 
   test.each([
