@@ -123,6 +123,24 @@ describe.each(NAMES)("%s", (name) => {
   });
 });
 
+test("HierarchicalRNNOptimizer begins with the rate it is given, which is positive", () => {
+  const [slow, fast] = [1e-4, 1e-1].map((startRate) => {
+    const p = new Parameter(tensor([1, -2, 3], { dtype: "float64" }));
+    step(new HierarchicalRNNOptimizer([p], { startRate }), [p]);
+    return numbersOf([p])[0]!.map((x, i) => x - [1, -2, 3][i]!);
+  });
+  // The first step is in proportion to it.
+  for (const [i, x] of fast!.entries()) expect(x / slow![i]!).toBeCloseTo(1000, 6);
+  for (const [startRate, shown] of [
+    [0, "0"],
+    [-1, "-1"],
+    [Number.NaN, "NaN"],
+  ] as const)
+    expect(() => make("HierarchicalRNNOptimizer", parameters(1), { startRate })).toThrow(
+      `HierarchicalRNNOptimizer: startRate is ${shown}, expected a number > 0`,
+    );
+});
+
 test("the weights take 200 KiB at most, and tell how they were made", () => {
   const texts = [HIERARCHICAL_RNN_WEIGHTS, LI_MALIK_WEIGHTS, LSTM_WEIGHTS];
   expect(texts.reduce((sum, text) => sum + text.length, 0)).toBeLessThan(200 * 1024);

@@ -1,12 +1,12 @@
 import { cpu } from "@descent/backend-cpu";
-import { Generator, randn, setBackend, type Tensor, tensor } from "@descent/core";
+import { cat, eye, Generator, randn, setBackend, split, type Tensor, tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
-import { LSTMCell } from "@descent/nn";
+import { GRUCell, LSTMCell } from "@descent/nn";
 import { type AnyLearnedRule, LEARNED_RULES, numbersOf } from "@descent/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Weights } from "../base/learned-rule.ts";
-import { averagesAt, inputsOf, squaresAt } from "./hierarchical-rnn.ts";
+import { averagesAt, hierarchicalRnnRule, inputsOf, squaresAt } from "./hierarchical-rnn.ts";
 import { gruCell, gruWeights, lstmCell, lstmWeights } from "./layers.ts";
 import { gradientFeatures, iterateFeatures, liMalikRule, lossFeatures } from "./li-malik.ts";
 import { logAndSign, lstmRule } from "./lstm.ts";
@@ -57,6 +57,24 @@ describe("cells", () => {
       }),
     );
     expect(b).toEqual([2.2, 2.2, 0]);
+  });
+
+  test("the GRU is PyTorch's where candidates see of the state only their own unit", () => {
+    const generator = new Generator(3);
+    const units = 3;
+    const all = gruWeights("a", 2, units, { generator, dtype });
+    const [own, from] = [eye(units, units, { dtype }), randn([1, 3 * units], { generator, dtype })];
+    const [gates, candidate] = split(all["a.weight_hh"]!, [2 * units, units]) as [Tensor, Tensor];
+    const weights = { ...all, "a.weight_hh": cat([gates, candidate.mul(own)]) };
+    const cell = new GRUCell(2, units).to(dtype);
+    cell.loadStateDict({
+      weight_ih: weights["a.weight_ih"]!,
+      weight_hh: weights["a.weight_hh"],
+      bias_ih: weights["a.bias"]!.add(from.flatten()),
+      bias_hh: zeros([3 * units], { dtype }),
+    });
+    const [x, h] = [randn([5, 2], { generator, dtype }), randn([5, units], { generator, dtype })];
+    close(numbersOf([gruCell(weights, "a", x, h, from)])[0]!, numbersOf([cell.call(x, h)])[0]!);
   });
 });
 
@@ -258,5 +276,11 @@ test("options of an architecture are checked", () => {
   expect(() => liMalikRule({ stride: 1.5 })).toThrow("liMalikRule: stride is 1.5, expected an integer ≥ 1");
   expect(() => lstmRule({ unit: 1 } as never)).toThrow(
     "lstmRule: unit is unknown (known: units, layers, preprocessing)",
+  );
+  expect(() => hierarchicalRnnRule({ scales: 0, tensorUnits: 2.5 })).toThrow(
+    "hierarchicalRnnRule: tensorUnits is 2.5, expected an integer ≥ 1; scales is 0, expected an integer ≥ 1",
+  );
+  expect(() => hierarchicalRnnRule({ levels: [10, 20, 20] } as never)).toThrow(
+    "hierarchicalRnnRule: levels is unknown (known: elementUnits, tensorUnits, problemUnits, scales)",
   );
 });
