@@ -65,11 +65,11 @@ describe("cells", () => {
     const all = gruWeights("a", 2, units, { generator, dtype });
     const [own, from] = [eye(units, units, { dtype }), randn([1, 3 * units], { generator, dtype })];
     const [gates, candidate] = split(all["a.weight_hh"]!, [2 * units, units]) as [Tensor, Tensor];
-    const weights = { ...all, "a.weight_hh": cat([gates, candidate.mul(own)]) };
+    const weights: Weights = { ...all, "a.weight_hh": cat([gates, candidate.mul(own)]) };
     const cell = new GRUCell(2, units).to(dtype);
     cell.loadStateDict({
       weight_ih: weights["a.weight_ih"]!,
-      weight_hh: weights["a.weight_hh"],
+      weight_hh: weights["a.weight_hh"]!,
       bias_ih: weights["a.bias"]!.add(from.flatten()),
       bias_hh: zeros([3 * units], { dtype }),
     });
