@@ -42,7 +42,7 @@ export const FAMILIES = {
       const [training, tasks] = [await digits(true, 20_000), await digits(false, 10_000)];
       return { title: "readers of small digits", tasks, training, steps };
     },
-    windows: 400,
+    windows: 800,
   },
 } as const satisfies Record<string, Choice>;
 export type FamilyName = keyof typeof FAMILIES;
