@@ -43,6 +43,7 @@ export {
 export { type LSTMArchitecture, type LSTMHyper, type LSTMState, logAndSign, lstmRule } from "./rules/lstm.ts";
 export { type ClassificationOptions, classification } from "./tasks/classification.ts";
 export { type ImageSubsetsOptions, imageSubsets } from "./tasks/image-subsets.ts";
+export type { MlpOptions } from "./tasks/mlp.ts";
 export { type QuadraticsOptions, quadratics } from "./tasks/quadratics.ts";
 export { type RunTaskOptions, runTask, type TaskRun } from "./tasks/run-task.ts";
 export type { Task, TaskDistribution } from "./tasks/task.ts";

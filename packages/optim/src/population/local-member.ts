@@ -6,6 +6,7 @@ import {
   StateDictError,
   setRngState,
 } from "@descent/core";
+import { seedFrom } from "../base/seed.ts";
 import { type Check, callable, optional, orNull, reject, shown } from "../checks.ts";
 import { settled } from "../tools/arguments.ts";
 import { type Setters, writeHyperparameters } from "./hyperparameters.ts";
@@ -77,7 +78,7 @@ export function localMember<H extends object>(options: LocalMemberOptions<H>): M
       setter.test(fn) ? [] : [`set.${name} is ${shown(fn)}, expected ${setter.expected}`],
     ),
   );
-  let random: GeneratorState = { seed: seed ?? Math.floor(defaultGenerator.uniform() * 2 ** 53), counter: 0 };
+  let random: GeneratorState = { seed: seed ?? seedFrom(defaultGenerator), counter: 0 };
 
   /** Runs `fn` with the default generator where the member left it. */
   async function drawing<T>(fn: () => Promise<T>): Promise<T> {

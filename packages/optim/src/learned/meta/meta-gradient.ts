@@ -3,7 +3,6 @@ import {
   detach,
   enableGrad,
   type Generator,
-  grad,
   mul,
   noGrad,
   randn,
@@ -14,6 +13,7 @@ import {
 import { positive, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
 import type { Weights } from "../base/learned-rule.ts";
+import { gradientsOf, leaf } from "./unroll.ts";
 
 /** A window of inner steps that was run with certain weights: its meta-loss, and where it ended. */
 export interface Run<E> {
@@ -37,13 +37,9 @@ export type MetaGradient = <E>(
 /** Back-propagation through the unrolled steps: the exact gradient of the window. */
 export const backpropagation: MetaGradient = (run, weights) => {
   const names = Object.keys(weights);
-  const leaves = names.map((name) => {
-    const w = detach(weights[name]!);
-    w.requiresGrad = true;
-    return w;
-  });
+  const leaves = names.map((name) => leaf(weights[name]!));
   const { loss, end } = enableGrad(() => run(named(names, leaves)));
-  const gradients = grad(loss, leaves, { allowUnused: true }).map((g, i) => g ?? zerosLike(leaves[i]!));
+  const gradients = gradientsOf(loss, leaves);
   return { loss: detach(loss), end, gradients: named(names, gradients) };
 };
 

@@ -1,15 +1,12 @@
-import { add, mul, stack, type Tensor } from "@descent/core";
+import { stack, type Tensor } from "@descent/core";
 import "@descent/core/methods";
+import { meanOf } from "../base/mean.ts";
 
 /** What the losses after the steps of a window come to, a scalar that meta-training makes small. */
 export type MetaLoss = (losses: readonly Tensor[]) => Tensor;
 
 /** The mean of all losses, so that it counts to be fast (Andrychowicz et al. 2016, eq. 3, with equal weights). */
-export const meanLoss: MetaLoss = (losses) =>
-  mul(
-    losses.reduce((sum, loss) => add(sum, loss)),
-    1 / losses.length,
-  );
+export const meanLoss: MetaLoss = meanOf;
 
 /** The last loss alone. */
 export const finalLoss: MetaLoss = (losses) => losses.at(-1)!;

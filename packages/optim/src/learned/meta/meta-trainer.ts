@@ -1,17 +1,9 @@
-import {
-  ArgumentError,
-  detach,
-  Generator,
-  type GeneratorState,
-  Parameter,
-  StateDictError,
-  scope,
-  type Tensor,
-} from "@descent/core";
+import { ArgumentError, detach, Generator, type GeneratorState, Parameter, StateDictError, scope } from "@descent/core";
 import "@descent/core/methods";
 import type { AnyOptimizer } from "../../base/any-optimizer.ts";
 import { hyperProblems, withDefaults } from "../../base/param-groups.ts";
 import type { State } from "../../base/rule.ts";
+import { seedFrom } from "../../base/seed.ts";
 import { described, isLike } from "../../base/state-dict.ts";
 import {
   type Check,
@@ -30,6 +22,7 @@ import { Adam } from "../../optimizers/adam.ts";
 import { settled } from "../../tools/arguments.ts";
 import { clipGradNorm, getTotalNorm } from "../../tools/clip.ts";
 import { checkWeights, type LearnedRule, type Weights } from "../base/learned-rule.ts";
+import { meanOf } from "../base/mean.ts";
 import type { Task, TaskDistribution } from "../tasks/task.ts";
 import { backpropagation, type Estimate, type MetaGradient } from "./meta-gradient.ts";
 import { type MetaLoss, meanLoss } from "./meta-loss.ts";
@@ -187,8 +180,7 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
           `problem ${i} has the parameters ${inner.values.map(described).join(", ")}, and the distribution draws ${task.initial.map(described).join(", ")} with its seed`,
           "load it into a trainer with the same tasks",
         );
-    const restored = new Generator();
-    restored.setState(generator);
+    new Generator().setState(generator);
     this.optimizer.loadStateDict(optimizer);
     for (const [name, w] of Object.entries(this.weights)) w.assign(weights[name]!);
     this.#generator.setState(generator);
@@ -222,7 +214,7 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
     const { innerSteps, tasksPerStep } = this.#options;
     if (this.#running.length > 0 && this.#running[0]!.inner.step < innerSteps) return this.#running;
     const drawn = Array.from({ length: tasksPerStep }, () => {
-      const seed = Math.floor(this.#generator.uniform() * 2 ** 53);
+      const seed = seedFrom(this.#generator);
       const task = this.#taskOf(seed);
       return { seed, task, inner: begin(this.#rule, task, this.#hyper) };
     });
@@ -251,10 +243,9 @@ export class MetaTrainer<H extends object, S extends State<S>, C extends State<C
       };
       return scope(() => metaGradient(run, this.weights, this.#generator));
     });
-    const mean = (xs: readonly Tensor[]): Tensor => xs.reduce((sum, x) => sum.add(x)).mul(1 / xs.length);
-    const gradients = names.map((name) => mean(estimates.map((estimate) => estimate.gradients[name]!)));
+    const gradients = names.map((name) => meanOf(estimates.map((estimate) => estimate.gradients[name]!)));
     return {
-      loss: mean(estimates.map((estimate) => estimate.loss)),
+      loss: meanOf(estimates.map((estimate) => estimate.loss)),
       ends: estimates.map((estimate) => estimate.end),
       gradients,
       norm: getTotalNorm(gradients),

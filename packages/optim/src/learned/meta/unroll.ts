@@ -1,6 +1,7 @@
 import {
   detach,
   enableGrad,
+  type GradOptions,
   grad,
   isGradEnabled,
   noGrad,
@@ -140,18 +141,14 @@ interface Standing<S, C> {
 }
 
 /** A tensor of its own that gradients are asked of. */
-function leaf(x: Tensor): Tensor {
+export function leaf(x: Tensor): Tensor {
   const y = detach(x);
   y.requiresGrad = true;
   return y;
 }
 
-/** Gradients of a task's loss; zeros for parameters that it does not depend on. */
-function gradientsOf(
-  loss: Tensor,
-  values: readonly Tensor[],
-  options: { readonly createGraph: boolean; readonly retainGraph: boolean },
-): Tensor[] {
+/** Gradients of a loss; zeros for values that it does not depend on. */
+export function gradientsOf(loss: Tensor, values: readonly Tensor[], options: GradOptions = {}): Tensor[] {
   return grad(loss, values, { ...options, allowUnused: true }).map((g, i) => g ?? zerosLike(values[i]!));
 }
 

@@ -1,8 +1,9 @@
-import { abs, add, div, eq, mul, stack, sub, type Tensor, where, zerosLike } from "@descent/core";
+import { abs, add, div, eq, stack, sub, type Tensor, where, zerosLike } from "@descent/core";
 import "@descent/core/methods";
 import { nonNegative, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
 import type { LearnedRule } from "../base/learned-rule.ts";
+import { meanOf } from "../base/mean.ts";
 import { applyLinear, linearWeights, lstmCell, lstmWeights } from "./layers.ts";
 
 /** The options of `LiMalikOptimizer`. */
@@ -82,11 +83,8 @@ const looks = (count: number, feature: (i: number) => Tensor): Tensor[] =>
 /** A sequence with one more value in front, of the same length. */
 const pushed = (past: Past, x: Tensor, length = past.length): Past => [x, ...past].slice(0, length);
 
-/** The mean of the values so far, `average` at most. */
-const meanOf = (past: Past, t: number): Tensor => {
-  const known = past.slice(0, t + 1);
-  return mul(known.reduce(add), 1 / known.length);
-};
+/** The mean of the values so far: of those that are kept, but for what stands before the first step. */
+const meanSoFar = (past: Past, t: number): Tensor => meanOf(past.slice(0, t + 1));
 
 /**
  * The policy of Li & Malik (2017), "Learning to Optimize Neural Nets": an LSTM, the same for every element, that sees how loss, gradient and
@@ -130,16 +128,12 @@ export function liMalikRule(
     update(weights, members, shared, loss) {
       const last = Math.max(0, ...members.map(({ t }) => t - 1));
       const losses = pushed(shared.losses, loss!, Math.min(average, shared.losses.length + 1));
-      const meanLosses = pushed(
-        shared.meanLosses,
-        meanOf(losses, losses.length - 1),
-        Math.min(depth, shared.meanLosses.length + 1),
-      );
+      const meanLosses = pushed(shared.meanLosses, meanOf(losses), Math.min(depth, shared.meanLosses.length + 1));
       const changes = lossFeatures(meanLosses, Math.min(last, meanLosses.length - 1), at);
       const moved = members.map(({ p, g, state, hyper, t }) => {
         const [iterates, gradients] = [pushed(state.iterates, p), pushed(state.gradients, g)];
-        const meanIterates = pushed(state.meanIterates, meanOf(iterates, t - 1));
-        const meanGradients = pushed(state.meanGradients, meanOf(gradients, t - 1));
+        const meanIterates = pushed(state.meanIterates, meanSoFar(iterates, t - 1));
+        const meanGradients = pushed(state.meanGradients, meanSoFar(gradients, t - 1));
         const features = [
           ...changes.map((change) => change.expand(p.shape)),
           ...gradientFeatures(meanGradients, t - 1, at),

@@ -1,13 +1,13 @@
 import { add, indexSelect, mul, type RandomOptions, randint, randn } from "@descent/core";
 import "@descent/core/methods";
-import { type Check, nonNegative, oneOf, positiveInteger } from "../../checks.ts";
+import { nonNegative, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
-import { mlpTask } from "./mlp.ts";
+import { MLP_CHECKS, MLP_DEFAULTS, type MlpOptions, mlpTask } from "./mlp.ts";
 import { floating } from "./quadratics.ts";
 import type { TaskDistribution } from "./task.ts";
 
 /** Options of `classification`. */
-export interface ClassificationOptions {
+export interface ClassificationOptions extends MlpOptions {
   /** Points of a problem. Default 256. */
   readonly points?: number;
   /** Coordinates of a point. Default 4. */
@@ -20,10 +20,6 @@ export interface ClassificationOptions {
   readonly spread?: number;
   /** Units of the hidden layers. Default [16]. */
   readonly hidden?: readonly number[];
-  /** Default "tanh". */
-  readonly activation?: "tanh" | "relu";
-  /** Points that the loss of a step is the mean of. Default 32. */
-  readonly batchSize?: number;
   /** float32 (default) or float64. */
   readonly dtype?: "float32" | "float64";
 }
@@ -54,15 +50,8 @@ const DEFAULTS: Required<ClassificationOptions> = {
   clusters: 2,
   spread: 0.5,
   hidden: [16],
-  activation: "tanh",
-  batchSize: 32,
+  ...MLP_DEFAULTS,
   dtype: "float32",
-};
-
-/** The units of hidden layers. */
-export const layers: Check = {
-  expected: "a list of integers ≥ 1",
-  test: (value) => Array.isArray(value) && value.every(positiveInteger.test),
 };
 
 const CHECKS = {
@@ -71,8 +60,6 @@ const CHECKS = {
   classes: positiveInteger,
   clusters: positiveInteger,
   spread: nonNegative,
-  hidden: layers,
-  activation: oneOf("tanh", "relu"),
-  batchSize: positiveInteger,
+  ...MLP_CHECKS,
   dtype: floating,
 };

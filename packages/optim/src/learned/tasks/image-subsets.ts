@@ -1,13 +1,12 @@
 import { ArgumentError, checkIndex, indexSelect, show, Tensor, tensor } from "@descent/core";
 import "@descent/core/methods";
-import { type Check, oneOf, positiveInteger } from "../../checks.ts";
+import { type Check, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
-import { layers } from "./classification.ts";
-import { mlpTask } from "./mlp.ts";
+import { MLP_CHECKS, MLP_DEFAULTS, type MlpOptions, mlpTask } from "./mlp.ts";
 import type { TaskDistribution } from "./task.ts";
 
 /** Options of `imageSubsets`; images and labels have to be given. */
-export interface ImageSubsetsOptions {
+export interface ImageSubsetsOptions extends MlpOptions {
   /** `[N, …]`, of a floating dtype; each image is flattened. */
   readonly images: Tensor;
   /** Classes as numbers from 0, `[N]`, int32. */
@@ -18,10 +17,6 @@ export interface ImageSubsetsOptions {
   readonly size?: number;
   /** Units of the hidden layers. Default [20]. */
   readonly hidden?: readonly number[];
-  /** Default "tanh". */
-  readonly activation?: "tanh" | "relu";
-  /** Images that the loss of a step is the mean of. Default 32. */
-  readonly batchSize?: number;
 }
 
 /** Small multilayer perceptrons that learn to classify a random part of some images, such as MNIST's. */
@@ -52,7 +47,7 @@ export function imageSubsets(options: ImageSubsetsOptions): TaskDistribution {
   };
 }
 
-const DEFAULTS = { classes: 10, size: 256, hidden: [20], activation: "tanh" as const, batchSize: 32 };
+const DEFAULTS = { classes: 10, size: 256, hidden: [20], ...MLP_DEFAULTS };
 
 const given: Check = { expected: "a tensor", test: (value) => value instanceof Tensor };
 const CHECKS = {
@@ -60,7 +55,5 @@ const CHECKS = {
   labels: given,
   classes: positiveInteger,
   size: positiveInteger,
-  hidden: layers,
-  activation: oneOf("tanh", "relu"),
-  batchSize: positiveInteger,
+  ...MLP_CHECKS,
 };

@@ -11,6 +11,8 @@ import {
   uniform,
 } from "@descent/core";
 import "@descent/core/methods";
+import { seedFrom } from "../../base/seed.ts";
+import { type Checks, oneOf, positiveInteger } from "../../checks.ts";
 import type { Task } from "./task.ts";
 
 /** What a small network is to learn. */
@@ -23,17 +25,34 @@ export interface Examples {
   readonly classes: number;
 }
 
-/** A network between inputs and targets, and how much of them a step sees. */
+/** A network between inputs and labels, and how many of them a step sees. */
 export interface MlpOptions {
   /** Units of the hidden layers. */
-  readonly hidden: readonly number[];
-  readonly activation: "tanh" | "relu";
-  /** Examples that the loss of a step is the mean of. */
-  readonly batchSize: number;
+  readonly hidden?: readonly number[];
+  /** Default "tanh". */
+  readonly activation?: "tanh" | "relu";
+  /** Examples that the loss of a step is the mean of. Default 32. */
+  readonly batchSize?: number;
 }
 
+/** Defaults of all options but the layers. */
+export const MLP_DEFAULTS = { activation: "tanh", batchSize: 32 } as const;
+
+export const MLP_CHECKS: Checks<MlpOptions> = {
+  hidden: {
+    expected: "a list of integers ≥ 1",
+    test: (value) => Array.isArray(value) && value.every(positiveInteger.test),
+  },
+  activation: oneOf("tanh", "relu"),
+  batchSize: positiveInteger,
+};
+
 /** A multilayer perceptron that learns to classify examples, from weights as PyTorch draws them. Its loss is the mean cross-entropy. */
-export function mlpTask({ inputs, labels, classes }: Examples, options: MlpOptions, generator: Generator): Task {
+export function mlpTask(
+  { inputs, labels, classes }: Examples,
+  options: Required<MlpOptions>,
+  generator: Generator,
+): Task {
   const { hidden, batchSize } = options;
   const activation = options.activation === "tanh" ? tanh : relu;
   const sizes = [inputs.shape[1]!, ...hidden, classes];
@@ -42,7 +61,7 @@ export function mlpTask({ inputs, labels, classes }: Examples, options: MlpOptio
     const bound = 1 / Math.sqrt(sizes[k]!);
     return [uniform(-bound, bound, [outputs, sizes[k]!], drawn), uniform(-bound, bound, [outputs], drawn)];
   });
-  const seed = Math.floor(generator.uniform() * 2 ** 53);
+  const seed = seedFrom(generator);
   const lossOn = (parameters: readonly Tensor[], x: Tensor, y: Tensor): Tensor => {
     let h = x;
     for (let k = 0; k < parameters.length; k += 2) {
