@@ -7,7 +7,6 @@ export interface Options {
   readonly trainSize: number;
   readonly seed: number;
   readonly out: string;
-  readonly help: boolean;
 }
 
 const HELP = `Trains a population of LeNets that find learning rate, momentum and weight decay on the way, and a random search of the same budget.
@@ -32,6 +31,5 @@ export function readOptions(args = process.argv.slice(2)): Options {
     trainSize: integer("train-size", given["train-size"], 1, 58_000) ?? 2000,
     seed: integer("seed", given.seed, 0) ?? 0,
     out: given.out ?? "population",
-    help: false,
   };
 }

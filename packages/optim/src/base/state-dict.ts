@@ -154,9 +154,11 @@ function expectedAt(value: unknown, like: StateValue, parameter: Parameter): str
   if (value === null && like === null) return null;
   if (typeof like === "number") return typeof value === "number" ? null : "a number";
   if (Array.isArray(like)) {
-    const fits = Array.isArray(value) && value.length === like.length;
-    const wrong = (like as StateValue[]).find((x, i) => !fits || expectedAt(value[i], x, parameter) !== null);
-    return fits && wrong === undefined ? null : `a list of ${like.length}, each ${described(wrong)}`;
+    const fits =
+      Array.isArray(value) &&
+      value.length === like.length &&
+      (like as readonly StateValue[]).every((x, i) => expectedAt(value[i], x, parameter) === null);
+    return fits ? null : `a list of ${like.length}, each ${described(like[0])}`;
   }
   const model = like instanceof Tensor ? like : parameter;
   return isLike(value, model) ? null : described(model);

@@ -21,13 +21,13 @@ export class LearnedOptimizer<
   /** Throws where the weights are for another architecture than the rule's. */
   constructor(rule: LearnedRule<H, S, C>, weights: Weights, params: Params<H>, options?: Partial<H>) {
     checkWeights(rule, weights);
-    super(withWeights(rule, weights), params, options);
+    super(jointRule(rule, weights), params, options);
     this.weights = weights;
   }
 }
 
 /** A learned rule with certain weights, as a rule like others. */
-function withWeights<H extends object, S extends State<S>, C extends State<C>>(
+function jointRule<H extends object, S extends State<S>, C extends State<C>>(
   rule: LearnedRule<H, S, C>,
   weights: Weights,
 ): JointRule<H, S, C> {

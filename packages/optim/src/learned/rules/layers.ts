@@ -18,7 +18,7 @@ import type { Weights } from "../base/learned-rule.ts";
 
 // Layers as functions of weights. Their names are PyTorch's, so that files of weights can be read there.
 
-/** Weights of `y = x Wᵀ + b`, drawn as PyTorch draws them, times `scale`. */
+/** Weights of `y = x Wᵀ + b`, drawn as PyTorch draws them; the bias is zero. */
 export function linearWeights(name: string, inputs: number, outputs: number, options: RandomOptions = {}): Weights {
   const bound = 1 / Math.sqrt(inputs);
   return {
@@ -52,7 +52,7 @@ export function lstmCell(weights: Weights, name: string, x: Tensor, h: Tensor, c
   return { h: mul(sigmoid(o), tanh(cell)), c: cell };
 }
 
-/** Weights of a GRU cell: gates as PyTorch draws them, their biases at `gateBias`, so that the cell remembers at first. */
+/** Weights of a GRU cell: gates as PyTorch draws them, their biases at 2.2, so that the cell remembers at first. */
 export function gruWeights(name: string, inputs: number, units: number, options: RandomOptions = {}): Weights {
   const bound = 1 / Math.sqrt(units);
   const gates = full([2 * units], GATE_BIAS, options);

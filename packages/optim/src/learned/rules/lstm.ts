@@ -1,6 +1,5 @@
 import { cat, clamp, log, type Tensor, zeros } from "@descent/core";
 import "@descent/core/methods";
-
 import { nonNegative, positive, positiveInteger } from "../../checks.ts";
 import { settled } from "../../tools/arguments.ts";
 import type { LearnedRule } from "../base/learned-rule.ts";
